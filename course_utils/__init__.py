@@ -1,0 +1,9 @@
+"""Helpers of the transfer-learning course. Importing this package does not import TensorFlow."""
+
+import os
+
+# Read by TensorFlow when it is first imported: no banners among a notebook's outputs.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+__version__ = "1.0.0"

@@ -1,0 +1,33 @@
+"""What can go wrong by a user's hand. Each message is one sentence: what was wrong, and what to do."""
+
+
+class CourseError(Exception):
+    """Base of all of them: catch this one to catch any."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a stack trace."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+class UnknownSource(CourseError):
+    """No source model has this name."""
+
+
+class SourceUnavailable(CourseError):
+    """The pretrained weights are neither in the cache nor can they be fetched."""
+
+
+class DamagedFile(CourseError):
+    """A file is cut short, altered, or not what its name says."""
+
+
+class UnknownCut(CourseError):
+    """The source has no such cut point."""
+
+
+class BadPictures(CourseError):
+    """Pictures of the wrong shape, type or range."""
+
+
+class BadTarget(CourseError):
+    """A target data set that nothing can be learned from, or a name that no target has."""
