@@ -21,6 +21,22 @@ class DamagedFile(CourseError):
     """A file is cut short, altered, or not what its name says."""
 
 
+class UnsuitableModel(CourseError):
+    """A model file that Keras may read, but that cannot serve as a source."""
+
+
+class UnknownPreprocessing(CourseError):
+    """How a model wants its pictures scaled was not said, or was said where it is known."""
+
+
+class NoClassifier(CourseError):
+    """The source has no classifier to predict with."""
+
+
+class BadInputSize(CourseError):
+    """The source cannot take pictures of this size."""
+
+
 class UnknownCut(CourseError):
     """The source has no such cut point."""
 

@@ -1,0 +1,79 @@
+"""Results that take more than a second are kept, under a key made of everything that they depend on."""
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def cache_folder() -> Path:
+    """Where results are kept: `COURSE_CACHE` where it is set, else the user's own cache folder."""
+    from platformdirs import user_cache_path
+
+    return Path(os.environ.get("COURSE_CACHE") or user_cache_path("transfer-learning-course"))
+
+
+def fingerprint(*parts: Any) -> str:
+    """SHA-256 over arrays (type, shape and values) and over anything that JSON can hold."""
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            digest.update(f"{part.dtype.str}{part.shape}".encode())
+            digest.update(np.ascontiguousarray(part).data)
+        else:
+            digest.update(json.dumps(part, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def _write(path: Path, write: Callable[[Path], Any]) -> None:
+    """Write beside, then rename: a reader never sees half a file. A full or read-only disk costs only the cache."""
+    beside = path.with_name(f"{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(beside)
+        os.replace(beside, path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+
+
+def cached_arrays(key: str, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """The arrays kept under `key` (a `fingerprint`), or else what `compute` gives, which is then kept."""
+    path = cache_folder() / f"{key}.npz"
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            return {name: kept[name] for name in kept.files}
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):  # not there, or damaged: make it anew
+        arrays = compute()
+    _write(path, lambda file: np.savez(file, **arrays))
+    return arrays
+
+
+def cached_table(name: str, settings: dict[str, Any], compute: Callable[[], Any]) -> Any:
+    """A table of results (anything that JSON can hold) for these settings: loaded where it is known, else computed.
+
+    Looked for among the tables that come with the course, then in the cache; one made with other settings is not
+    used. Prints one line that says where it came from. `COURSE_SHIP_TABLES` in the environment makes a computed
+    table one that comes with the course (`course notebooks` sets it).
+    """
+    settings = json.loads(json.dumps(settings))  # as it will look when it is read back: tuples become lists
+    shipped = Path(str(files("course_utils") / "data" / "tables" / f"{name}.json"))
+    own = cache_folder() / f"{name}-{fingerprint(settings)[:16]}.json"
+    for path, where in ((shipped, "that comes with the course"), (own, "that this machine computed before")):
+        try:
+            kept = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError):
+            continue
+        if kept.get("settings") == settings:
+            print(f"Table '{name}': loaded the one {where}, made with these very settings.")
+            return kept["table"]
+    print(f"Table '{name}': there is none for these settings yet, so it is computed now and kept.")
+    table = compute()
+    text = json.dumps({"settings": settings, "table": table}) + "\n"
+    _write(shipped if os.environ.get("COURSE_SHIP_TABLES") else own, lambda file: file.write_text(text, "utf-8"))
+    return table

@@ -1,0 +1,276 @@
+"""Every picture of the course. One style: colours that colour-blind readers tell apart, axes with units, alt text."""
+
+import numpy as np
+
+BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#666666"  # Okabe & Ito 2008
+CYCLE = (BLUE, ORANGE, GREEN, PINK, "#56B4E9", "#D55E00", GREY)
+MARKS = "osD^vPX"
+WIDTH = 8.0  # inches: the width of every figure
+
+
+def use_style() -> None:
+    """Set matplotlib's defaults for all figures of the course."""
+    import matplotlib.pyplot as plt
+    from cycler import cycler
+
+    plt.rcParams.update(
+        {
+            "figure.figsize": (WIDTH, 3.8),
+            "figure.dpi": 100,
+            "figure.constrained_layout.use": True,
+            "figure.facecolor": "white",
+            "font.size": 10,
+            "axes.prop_cycle": cycler(color=CYCLE),
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlesize": 10.5,
+            "axes.titlelocation": "left",
+            "legend.frameon": False,
+            "image.cmap": "cividis",
+        }
+    )
+
+
+def show(figure, alt: str) -> None:
+    """Show a figure with a description for those who cannot see it, and close it."""
+    import io
+
+    import matplotlib.pyplot as plt
+    from IPython.display import display
+
+    page = io.BytesIO()
+    figure.savefig(page, format="png")
+    plt.close(figure)
+    metadata = {"image/png": {"alt": alt}}
+    display({"image/png": page.getvalue(), "text/plain": alt}, raw=True, metadata=metadata)
+
+
+def _axes(*args, **settings):
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(*args, **settings)
+
+
+def picture_row(pictures, titles, columns: int = 8):
+    """Pictures in a grid, a title over each: pictures (n, h, w, 3) uint8 or (n, h, w) in 0 … 1."""
+    columns = min(columns, len(pictures))
+    rows = -(-len(pictures) // columns)
+    side = WIDTH / columns
+    figure, axes = _axes(rows, columns, figsize=(WIDTH, rows * (side + 0.28)), squeeze=False)
+    for ax in axes.flat:
+        ax.axis("off")
+    for ax, picture, title in zip(axes.flat, pictures, titles, strict=False):
+        ax.imshow(picture)
+        ax.set_title(title, fontsize=8, loc="center")
+    return figure
+
+
+def curves(x, lines: dict[str, tuple], xlabel: str, ylabel: str, title: str, chance: float | None = None):
+    """Lines with 95 % intervals over a logarithmic x: `lines` maps a label to (means, half widths).
+
+    The lines are labelled at their ends, in the order of their heights, so that nobody has to match a legend.
+    """
+    figure, ax = _axes()
+    ends = []
+    for (label, (mean, half)), mark in zip(lines.items(), MARKS, strict=False):
+        drawn = ax.errorbar(x, mean, half, marker=mark, ms=5, capsize=3, lw=1.6)
+        ends.append([float(mean[-1]), label, drawn[0].get_color()])
+    low, high = ax.get_ylim()
+    gap, place = 0.062 * (high - low), -np.inf
+    for end, label, colour in sorted(ends):
+        place = max(end, place + gap)
+        ax.annotate(label, (x[-1], place), (10, 0), "data", "offset points", color=colour, va="center", annotation_clip=False)
+    if chance is not None:
+        ax.axhline(chance, color=GREY, lw=1, ls=":")
+        ax.annotate("guessing", (x[0], chance), (0, 3), textcoords="offset points", color=GREY, fontsize=8)
+    ax.set(xscale="log", xlabel=xlabel, ylabel=ylabel, title=title)
+    ax.set_xticks(x, [f"{v:g}" for v in x])
+    ax.minorticks_off()
+    return figure
+
+
+def bars(values: dict[str, float], xlabel: str, title: str, errors=None, highlight: str = ""):
+    """Horizontal bars, the value written at each; `highlight` names the bar in another colour."""
+    figure, ax = _axes(figsize=(WIDTH, 0.5 + 0.36 * len(values)))
+    names = list(values)
+    colours = [ORANGE if name == highlight else BLUE for name in names]
+    ax.barh(names, list(values.values()), xerr=errors, color=colours, height=0.65, capsize=3)
+    ax.invert_yaxis()
+    room = max(map(abs, values.values())) or 1
+    for k, value in enumerate(values.values()):
+        reach = errors[k] if errors is not None else 0
+        ax.annotate(f"{value:.3g}", (value + reach, k), (4, 0), textcoords="offset points", va="center", fontsize=9)
+    ax.set(xlabel=xlabel, title=title, xlim=(0, room * 1.12))
+    return figure
+
+
+def predictions(pictures, answers, names, title: str):
+    """Each picture beside its best answers as bars: `answers` holds a list of (class, probability) per picture."""
+    columns = 2
+    rows = -(-len(pictures) // columns)
+    figure, axes = _axes(rows, 2 * columns, figsize=(WIDTH, 1.55 * rows + 0.3), squeeze=False, width_ratios=[1, 1.1] * columns)
+    for ax in axes.flat:
+        ax.axis("off")
+    for k, (picture, answer, name) in enumerate(zip(pictures, answers, names, strict=True)):
+        left, right = axes[k // columns, 2 * (k % columns) : 2 * (k % columns) + 2]
+        left.imshow(picture)
+        left.set_title(name, fontsize=9, loc="center")
+        right.axis("on")
+        right.barh(range(len(answer)), [p for _, p in answer], color=BLUE, height=0.8, alpha=0.45)
+        for row, (label, p) in enumerate(answer):
+            right.text(0.02, row, f"{label.replace('_', ' ')}  {p:.2f}", va="center", fontsize=8)
+        right.set(xlim=(0, 1), yticks=[], xticks=[0, 1])
+        right.tick_params(labelsize=7)
+        right.invert_yaxis()
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10.5)
+    return figure
+
+
+def filters(kernels, title: str):
+    """First-layer filters in colour, each stretched to its own full range around grey: (h, w, 3, n), n ≤ 64 are shown."""
+    kernels = np.moveaxis(np.asarray(kernels), -1, 0)[:64]
+    scaled = kernels / np.abs(kernels).max((1, 2, 3), keepdims=True) / 2 + 0.5
+    columns = 12
+    rows = -(-len(scaled) // columns)
+    figure, axes = _axes(rows, columns, figsize=(WIDTH, rows * WIDTH / columns + 0.35), squeeze=False)
+    for ax in axes.flat:
+        ax.axis("off")
+    for ax, kernel in zip(axes.flat, scaled, strict=False):
+        ax.imshow(kernel, interpolation="nearest")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10.5)
+    return figure
+
+
+def activation_maps(picture, maps: dict, title: str, channels: int = 6):
+    """Activation maps of one picture, a row per cut: `maps` maps a cut to (h, w, c); the strongest channels are shown."""
+    figure, axes = _axes(len(maps), channels + 1, figsize=(WIDTH, 1.12 * len(maps) + 0.35), squeeze=False)
+    for row, (cut, values) in zip(axes, maps.items(), strict=True):
+        for ax in row:
+            ax.set(xticks=[], yticks=[])
+            ax.spines[:].set_visible(False)
+        row[0].imshow(picture)
+        row[0].set_ylabel(f"{cut}\n{values.shape[0]}×{values.shape[1]}×{values.shape[2]}", fontsize=8)
+        strongest = np.argsort(-values.std((0, 1)))[:channels]
+        for ax, channel in zip(row[1:], strongest, strict=False):
+            ax.imshow(values[..., channel])
+            ax.set_title(f"channel {channel}", fontsize=7, loc="center", pad=2)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10.5)
+    return figure
+
+
+def patch_rows(rows: dict[str, np.ndarray], title: str):
+    """Rows of patches of one size, a label before each row: `rows` maps a label to (n, s, s, 3)."""
+    n = max(map(len, rows.values()))
+    figure, axes = _axes(len(rows), n, figsize=(WIDTH, len(rows) * (WIDTH - 1.1) / n + 0.4), squeeze=False)
+    for row, (label, patches) in zip(axes, rows.items(), strict=True):
+        for ax in row:
+            ax.set(xticks=[], yticks=[])
+            ax.spines[:].set_visible(False)
+        for ax, patch in zip(row, patches, strict=False):
+            ax.imshow(patch)
+        row[0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=8)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10.5)
+    return figure
+
+
+def heat_table(values, rows, columns, xlabel: str, title: str, form: str = "{:.0f}"):
+    """A table as colours with the figure in each cell, each row's largest in bold: values (rows, columns)."""
+    values = np.asarray(values, "float64")
+    figure, ax = _axes(figsize=(WIDTH, 0.38 * len(rows) + 1.0))
+    ax.imshow(values, aspect="auto")
+    middle = (values.min() + values.max()) / 2
+    for r, line in enumerate(values):
+        for c, value in enumerate(line):
+            best = "bold" if value == line.max() else "normal"
+            colour = "white" if value < middle else "black"
+            ax.text(c, r, form.format(value), ha="center", va="center", color=colour, fontweight=best, fontsize=9)
+    ax.set_xticks(range(len(columns)), columns)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.set(xlabel=xlabel, title=title)
+    ax.spines[:].set_visible(False)
+    return figure
+
+
+def idea():
+    """The scheme of transfer learning: a source network above, its frozen prefix with a new head below."""
+    from matplotlib.patches import FancyBboxPatch
+
+    figure, ax = _axes(figsize=(WIDTH, 3.5))
+    ax.set(xlim=(-1.75, 10.1), ylim=(-0.55, 4.1))
+    ax.axis("off")
+
+    def box(x, y, height, text, colour, dashed=False):
+        face = "none" if dashed else colour
+        style = {"ls": "--" if dashed else "-", "lw": 1.4, "ec": colour, "fc": face}
+        ax.add_patch(FancyBboxPatch((x, y - height / 2), 0.78, height, boxstyle="round,pad=0.04", **style))
+        ax.text(x + 0.39, y, text, ha="center", va="center", fontsize=9, color=GREY if dashed else "white")
+
+    def row(y, kept):
+        for k in range(7):
+            name = f"block\n{k}" if k else "stem"
+            box(1.1 * k, y, 1.5 - 0.12 * k, name, BLUE if k < kept else GREY, dashed=k >= kept)
+            if k < kept:
+                arrow = {"arrowstyle": "->", "color": GREY}
+                ax.annotate("", (1.1 * k - 0.05, y), (1.1 * k - 0.28, y), arrowprops=arrow)
+
+    row(3.0, 7)
+    box(7.7, 3.0, 0.75, "48\nclasses", BLUE)
+    row(0.8, 5)
+    box(7.7, 0.8, 0.6, "head", "#B34700")
+    around = {"arrowstyle": "->", "color": "#B34700", "lw": 1.6, "connectionstyle": "arc3,rad=0.45"}
+    ax.annotate("", (7.66, 0.65), (5.38, 0.65), arrowprops=around)
+    ax.plot([5.38, 5.38], [-0.15, 1.8], color="#B34700", lw=2)
+    ax.text(5.38, 1.86, "cut", color="#B34700", ha="center", va="bottom", fontsize=10)
+    ax.text(8.75, 3.0, "source task", va="center", color=BLUE)
+    ax.text(8.75, 0.8, "target task", va="center", color="#B34700")
+    ax.text(-1.7, 3.0, "many\npictures", va="center", color=BLUE)
+    ax.text(-1.7, 0.8, "few\npictures", va="center", color="#B34700")
+    ax.text(2.6, -0.3, "prefix: copied and frozen", ha="center", color=BLUE)
+    ax.text(8.09, -0.3, "new, trained", ha="center", color="#B34700")
+    ax.annotate("", (2.6, 1.75), (2.6, 2.2), arrowprops={"arrowstyle": "->", "color": GREY, "lw": 1.2})
+    ax.text(2.72, 1.97, "copy", va="center", color=GREY, fontsize=9)
+    return figure
+
+
+def draws(results: dict[str, list], x):
+    """Single results as dots: `results` maps a method to a list, for each x, of one score (%) for each draw."""
+    figure, ax = _axes()
+    step = 0.8 / len(results)
+    for k, ((label, columns), mark) in enumerate(zip(results.items(), MARKS, strict=False)):
+        places = [place + (k - (len(results) - 1) / 2) * step for place, column in enumerate(columns) for _ in column]
+        ax.plot(places, np.concatenate(columns), mark, ms=5, alpha=0.75, label=label)
+    ax.set_xticks(range(len(x)), [f"{v:g}" for v in x])
+    ax.set(xlabel="training pictures per class", ylabel="test accuracy (%)", title="One dot is one draw")
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
+    return figure
+
+
+def zoo_plane(networks: dict[str, tuple[float, float]], frontier: list[str]):
+    """Accuracy (%) over file size (MB) for each network; those on `frontier` are joined and named."""
+    figure, ax = _axes(figsize=(WIDTH, 4.4))
+    rest = [place for name, place in networks.items() if name not in frontier]
+    ax.plot(*zip(*rest, strict=True), "o", color=GREY, ms=5, alpha=0.6, ls="none")
+    edge = [networks[name] for name in frontier]
+    ax.plot(*zip(*edge, strict=True), "s-", color=BLUE, ms=6)
+    for name, (size, accuracy) in networks.items():
+        if name in frontier:
+            ax.annotate(name, (size, accuracy), (-5, 5), textcoords="offset points", ha="right", fontsize=8, color=BLUE)
+        elif name in ("VGG16", "ResNet50", "MobileNet", "MobileNetV2", "InceptionV3", "ResNet152"):
+            ax.annotate(name, (size, accuracy), (5, -10), textcoords="offset points", fontsize=8, color=GREY)
+    ax.set(xscale="log", xlabel="file size (MB)", ylabel="ImageNet top-1 accuracy (%)", title="The zoo: no network is above the blue line")
+    ticks = [10, 20, 50, 100, 200, 500, 1000]
+    ax.set_xticks(ticks, map(str, ticks))
+    ax.set_xlim(6, 1700)
+    ax.minorticks_off()
+    return figure
+
+
+def depth_lines(cuts, lines: dict[str, tuple], ylabel: str, title: str):
+    """Lines with intervals over depth: `lines` maps a label to (values, half widths), one for each cut."""
+    figure, ax = _axes()
+    for (label, (mean, half)), mark in zip(lines.items(), MARKS, strict=False):
+        ax.errorbar(range(len(cuts)), mean, half, marker=mark, ms=5, capsize=3, lw=1.6, label=label)
+    ax.set_xticks(range(len(cuts)), cuts)
+    ax.set(xlabel="cut, shallow to deep", ylabel=ylabel, title=title, ylim=(-3, 103))
+    ax.legend(fontsize=9)
+    return figure

@@ -1,0 +1,82 @@
+"""Linear probes: what can be read, by a linear head, from each depth of a frozen network.
+
+Alain & Bengio 2016, "Understanding intermediate layers using linear classifier probes".
+"""
+
+import numpy as np
+
+from .cache import cached_arrays, fingerprint
+from .progress import bar
+from .sources import Source
+
+BATCH = 64
+
+
+def cut_features(
+    source: Source, pictures: np.ndarray, cuts: tuple[str, ...] = (), grid: int = 1
+) -> dict[str, np.ndarray]:
+    """Pooled features of every cut in one forward pass, kept for the next time: (n, features) for each cut.
+
+    `pictures` are uint8 (n, h, w, 3). A cut's output is averaged over grid x grid cells. Raises `UnknownCut`,
+    `BadPictures`.
+    """
+    import keras
+
+    outputs = {cut: source.prefix(cut).output for cut in cuts or source.cuts}
+    return features(keras.Model(source.model.input, outputs), source.preprocess(pictures), grid)
+
+
+def features(model, inputs: np.ndarray, grid: int = 1) -> dict[str, np.ndarray]:
+    """`cut_features` for any model with a dictionary of outputs; `inputs` are what the model itself takes."""
+    import keras
+
+    def pool(x):
+        if len(x.shape) == 2:
+            return x
+        if grid == 1:
+            return keras.layers.GlobalAveragePooling2D()(x)
+        return keras.layers.Flatten()(keras.layers.AdaptiveAveragePooling2D(grid)(x))
+
+    def compute():
+        pooled = keras.Model(model.input, {name: pool(x) for name, x in model.output.items()})
+        parts = [
+            pooled.predict_on_batch(inputs[start : start + BATCH])
+            for start in bar(range(0, len(inputs), BATCH), label="features", unit="batches")
+        ]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    architecture = [[layer.name, type(layer).__name__] for layer in model.layers]
+    return cached_arrays(fingerprint(architecture, list(model.output), grid, inputs, *model.get_weights()), compute)
+
+
+def linear_probe(x: np.ndarray, y: np.ndarray, test_x: np.ndarray, test_y: np.ndarray, seed: int = 0) -> float:
+    """Test score of a linear head on fixed features: accuracy 0 … 1 for classes, R² for values.
+
+    Features are standardised on the training set; the strength of the L2 penalty (four values of scikit-learn's C
+    for logistic regression, 13 of ridge's alpha) is chosen by cross-validation on the training set alone. The same
+    recipe serves every cut.
+    """
+    from sklearn.linear_model import LogisticRegression, RidgeCV
+    from sklearn.model_selection import GridSearchCV, StratifiedKFold
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    if y.dtype.kind == "f":
+        return float(make_pipeline(StandardScaler(), RidgeCV(np.logspace(-3, 3, 13))).fit(x, y).score(test_x, test_y))
+    head = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
+    folds = min(3, int(np.bincount(y)[np.unique(y)].min()))
+    if folds < 2:  # one picture per class: nothing to validate on
+        return float(head.set_params(logisticregression__C=0.1).fit(x, y).score(test_x, test_y))
+    splits = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    search = GridSearchCV(head, {"logisticregression__C": [0.001, 0.01, 0.1, 1]}, cv=splits)
+    return float(search.fit(x, y).score(test_x, test_y))
+
+
+def interval(scores, axis: int = -1) -> tuple[np.ndarray, np.ndarray]:
+    """Mean, and half the width of its 95 % confidence interval (Student's t), over repeated draws along `axis`."""
+    from scipy.stats import t
+
+    scores = np.asarray(scores, "float64")
+    n = scores.shape[axis]
+    half = t.ppf(0.975, n - 1) * scores.std(axis, ddof=1) / np.sqrt(n) if n > 1 else np.full(scores.mean(axis).shape, np.nan)
+    return scores.mean(axis), half

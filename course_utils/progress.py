@@ -1,0 +1,40 @@
+"""One progress bar for notebook and terminal, that leaves one clean line behind."""
+
+import sys
+
+from tqdm.std import tqdm
+
+
+def _in_notebook() -> bool:
+    shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
+    return bool(shell) and hasattr(shell, "kernel")
+
+
+class _NotebookBar(tqdm):
+    """tqdm drawn into one updated output: nothing on stderr, no widget, and only its last state is saved."""
+
+    def __init__(self, *args, **settings):
+        from IPython.display import display
+
+        self._handle = display({"text/plain": ""}, raw=True, display_id=True)
+        super().__init__(*args, **(settings | {"file": sys.stdout, "ncols": 88, "ascii": False}))
+
+    def display(self, msg=None, pos=None, **_):
+        self._handle.update({"text/plain": msg if msg is not None else str(self)}, raw=True)
+
+    def clear(self, *_, **__):
+        pass
+
+    def close(self):
+        if not self.disable:
+            self.disable = True
+            done = self.format_dict
+            text = f"{done['prefix'] or 'done'}: {done['n']} {done['unit']} in {self.format_interval(done['elapsed'])}"
+            self._handle.update({"text/plain": text.replace(": :", ":")}, raw=True)
+            type(self)._decr_instances(self)
+
+
+def bar(iterable=None, total: int | None = None, label: str = "", unit: str = "steps") -> tqdm:
+    """A tqdm bar over `iterable`, or over `total` steps that the caller counts with `.update(k)`."""
+    kind = _NotebookBar if _in_notebook() else tqdm
+    return kind(iterable, total=total, desc=label, unit=unit, leave=False)

@@ -1,0 +1,99 @@
+"""Training with Keras: one progress bar, fresh augmentation, learning rates per layer, gradient norms."""
+
+import re
+
+import numpy as np
+
+from .errors import CourseError
+from .progress import bar
+
+
+def progress_callback(label: str = "training"):
+    """A Keras callback that shows one bar over all steps of a `fit(..., verbose=0)`."""
+    import keras
+
+    class Progress(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self.bar = bar(total=self.params["epochs"] * (self.params["steps"] or 1), label=label)
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.bar.update(1)
+
+        def on_train_end(self, logs=None):
+            self.bar.close()
+
+    return Progress()
+
+
+def augment(pictures: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Strong augmentation for drawings: mirror, quarter turns, colour channels in another order, shifts up to 1/8.
+
+    Takes and returns uint8 (n, h, h, 3). The same picture comes out differently each time, so call it per batch:
+    augmenting once and keeping the result would freeze the augmentation.
+    """
+    out = np.empty_like(pictures)
+    reach = pictures.shape[1] // 8
+    for k, picture in enumerate(pictures):
+        picture = np.rot90(picture, rng.integers(4))[:, :: rng.choice((-1, 1))][..., rng.permutation(3)]
+        down, right = rng.integers(-reach, reach + 1, 2)
+        padded = np.pad(picture, ((reach, reach), (reach, reach), (0, 0)), "edge")
+        out[k] = padded[reach + down :][: len(picture), reach + right :][:, : picture.shape[1]]
+    return out
+
+
+def batches(pictures, labels, prepare, size: int, steps: int, seed: int, augmented: bool = False):
+    """A Keras data set of `steps` random batches of `size` pictures, without end of epochs to think about.
+
+    `prepare` turns uint8 pictures into the model's input (a source's `preprocess`). Each batch is drawn, and
+    augmented where asked, anew.
+    """
+    import keras
+
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return steps
+
+        def __getitem__(self, step):
+            rng = np.random.default_rng([seed, step])
+            chosen = rng.choice(len(pictures), size, replace=len(pictures) < size)
+            x = augment(pictures[chosen], rng) if augmented else pictures[chosen]
+            return prepare(x), labels[chosen]
+
+    return Batches()
+
+
+def layer_rates(model, rates: dict[str, float], optimizer=None):
+    """An optimizer with a learning rate of its own for each group of layers (discriminative learning rates).
+
+    `rates` maps a regular expression, searched for in each trainable variable's path, to a learning rate; the first
+    that fits counts. `optimizer` makes the inner optimizers from a rate; the default is Adam. Built on
+    `keras.optimizers.MultiOptimizer`; the idea is Howard & Ruder's (2018). Scaling the gradients instead would do
+    nothing under Adam, which divides the scale out again. Raises `CourseError` where a trainable variable fits none.
+    """
+    import keras
+
+    for variable in model.trainable_variables:
+        if not any(re.search(pattern, variable.path) for pattern in rates):
+            raise CourseError(
+                f"No learning rate is given for '{variable.path}': add a pattern that fits it, or freeze its layer."
+            )
+    groups = {pattern: (optimizer or keras.optimizers.Adam)(rate) for pattern, rate in rates.items()}
+    return keras.optimizers.MultiOptimizer(
+        lambda variable: next(group for pattern, group in groups.items() if re.search(pattern, variable.path))
+    )
+
+
+def gradient_norms(model, x: np.ndarray, y: np.ndarray, loss=None) -> dict[str, float]:
+    """Norm of the loss's gradient for each trainable layer, on one batch, in inference mode; nothing is changed.
+
+    `x` is the model's own input, `y` the labels; `loss` defaults to sparse categorical cross-entropy on probabilities.
+    """
+    import keras
+    import tensorflow as tf
+
+    loss = loss or keras.losses.SparseCategoricalCrossentropy()
+    layers = [layer for layer in model.layers if layer.trainable_variables]
+    with tf.GradientTape() as tape:
+        value = loss(y, model(x, training=False))
+    gradients = tape.gradient(value, [[v.value for v in layer.trainable_variables] for layer in layers])
+    return {layer.name: float(tf.linalg.global_norm(g)) for layer, g in zip(layers, gradients, strict=True)}

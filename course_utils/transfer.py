@@ -1,0 +1,125 @@
+"""Cut a source model, put a new head on it, freeze and unfreeze, and prove what really trained.
+
+Yosinski et al. 2014, "How transferable are features in deep neural networks?", is where the scheme comes from.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .errors import BadTarget, UnknownCut
+from .sources import Source
+
+
+def take_prefix(source: Source, cut: str):
+    """A frozen copy of the source up to `cut`: a Keras model from the source's input to that layer's output.
+
+    It has weights of its own, so whatever is trained later, the source stays as it was loaded. Raises `UnknownCut`.
+    """
+    import keras
+
+    original = source.prefix(cut)
+    prefix = keras.models.clone_model(original)
+    prefix.set_weights(original.get_weights())
+    freeze(prefix)
+    return prefix
+
+
+def random_prefix(source: Source, cut: str, seed: int):
+    """The control: the same architecture up to `cut`, frozen, with random weights that were never trained."""
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    prefix = keras.models.clone_model(source.prefix(cut))
+    freeze(prefix)
+    return prefix
+
+
+def add_head(prefix, classes: int = 0, grid: int = 1, zeros: bool = False):
+    """Put a new head on a prefix: average pooling to grid x grid cells, then one dense layer.
+
+    `classes` ≥ 2 gives a softmax over so many classes; 0 gives one linear output, for regression. `grid` above 1
+    keeps coarse position, which a single average throws away. `zeros` starts the dense layer at zero, so that it
+    sends no gradient into the prefix at first. Raises `BadTarget` for one class.
+    """
+    import keras
+    from keras import layers
+
+    if classes == 1 or classes < 0:
+        raise BadTarget(
+            f"A head for {classes} classes has nothing to tell apart: give at least 2, or 0 for regression."
+        )
+    x = prefix.output
+    if len(x.shape) == 4:
+        if grid == 1:
+            x = layers.GlobalAveragePooling2D(name="head_pool")(x)
+        else:
+            x = layers.Flatten(name="head_flatten")(layers.AdaptiveAveragePooling2D(grid, name="head_pool")(x))
+    start = "zeros" if zeros else "glorot_uniform"
+    activation = "softmax" if classes else None
+    x = layers.Dense(classes or 1, activation=activation, kernel_initializer=start, name="head")(x)
+    return keras.Model(prefix.input, x, name=f"{prefix.name}_with_head")
+
+
+def freeze(model) -> None:
+    """Set every layer's `trainable` to False, one by one. Compile again for `fit` to know of it."""
+    for layer in model.layers:
+        layer.trainable = False
+
+
+def unfreeze(model, first: str) -> list[str]:
+    """Make the layers from `first` on trainable, all but BatchNorm, and return their names.
+
+    An unfrozen BatchNorm layer would replace its stored statistics by those of a small target set while `fit` runs,
+    whatever `training=` the prefix was called with (Keras 3.15). Compile again for `fit` to know of it. Raises
+    `UnknownCut` where the model has no layer of that name.
+    """
+    import keras
+
+    names = [layer.name for layer in model.layers]
+    if first not in names:
+        raise UnknownCut(f"The model has no layer named '{first}' to unfreeze from: choose one of {', '.join(names)}.")
+    changed = []
+    for layer in model.layers[names.index(first) :]:
+        if layer.weights and not isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = True
+            changed.append(layer.name)
+    return changed
+
+
+@dataclass(frozen=True)
+class ParameterRow:
+    """One layer of a model: its name, output shape without the batch axis, and its parameters by kind."""
+
+    layer: str
+    output: tuple[int | None, ...]
+    trained: int
+    frozen: int
+
+
+def parameter_table(model) -> list[ParameterRow]:
+    """One row for each layer that has parameters, from input to output."""
+    rows = []
+    for layer in model.layers:
+        counts = [sum(int(np.prod(w.shape)) for w in kind) for kind in (layer.trainable_weights, layer.non_trainable_weights)]
+        if any(counts):
+            rows.append(ParameterRow(layer.name, tuple(layer.output.shape[1:]), *counts))
+    return rows
+
+
+def snapshot(model) -> dict[str, np.ndarray]:
+    """A copy of every weight of the model, BatchNorm's statistics too, by the variable's path."""
+    return {w.path: np.array(w) for w in model.weights}
+
+
+def moved(model, before: dict[str, np.ndarray]) -> dict[str, float]:
+    """How far each weight has moved since `snapshot`: norm of the change over norm of the weight before.
+
+    Flags and `summary()` only say what should train; this says what did. Exactly 0.0 means untouched.
+    """
+    change = {}
+    for w in model.weights:
+        now, then = np.array(w), before[w.path]
+        distance = float(np.linalg.norm(now - then))
+        change[w.path] = distance / max(float(np.linalg.norm(then)), 1e-12) if distance else 0.0
+    return change
