@@ -37,8 +37,9 @@ class Source:
     """A source model, as `load_source` gives it.
 
     `model` is the whole Keras model with its weights, and with its classifier where it has one; `cuts` are the names
-    of the layers to cut at, shallow to deep; `class_names` are the source classes in the order of the output, () where
-    there is no classifier; `input_size` is height and width in pixels; `provenance` says what was loaded and from where.
+    of the layers to cut at, shallow to deep; `class_names` are the source classes in the order of the output, ()
+    where there is no classifier; `input_size` is height and width in pixels; `provenance` says what was loaded, from
+    where and why.
     """
 
     name: str
@@ -55,7 +56,10 @@ class Source:
         Resized (bilinear, antialiased where they shrink; the whole picture, so its aspect ratio may change), then
         scaled as in the source's training. Raises `BadPictures`.
         """
-        x = resized(checked(pictures), self.input_size)
+        return self._scaled(checked(pictures))
+
+    def _scaled(self, pictures: np.ndarray) -> np.ndarray:
+        x = resized(pictures, self.input_size)
         return np.asarray(self.scaling(x) if self.scaling else x, "float32")
 
     def predict(self, pictures: np.ndarray) -> np.ndarray:
@@ -71,7 +75,7 @@ class Source:
         pictures = checked(pictures)
         parts = range(0, len(pictures), _CHUNK)
         return np.concatenate(
-            [self.model.predict_on_batch(self.preprocess(pictures[i : i + _CHUNK])) for i in parts]
+            [self.model.predict_on_batch(self._scaled(pictures[i : i + _CHUNK])) for i in parts]
         ).astype("float32")
 
     def top(self, pictures: np.ndarray, k: int = 5) -> list[list[tuple[str, float]]]:
@@ -146,7 +150,7 @@ def checked(pictures: np.ndarray) -> np.ndarray:
             "The pictures differ in size, so they make no single array: pass them one at a time, as picture[None]."
         ) from None
     shape, kind = pictures.shape, pictures.dtype
-    if kind == object or kind.kind not in "uifb" or kind in (np.longdouble,):
+    if kind.kind not in "uifb":
         raise BadPictures(f"The pictures are of type {kind}: give RGB values 0 … 255 as uint8 or float32.")
     if pictures.ndim == 3 and shape[-1] == 3:
         raise BadPictures(f"One picture came without the batch axis, shape {shape}: give picture[None].")
@@ -175,7 +179,9 @@ def checked(pictures: np.ndarray) -> np.ndarray:
         )
     low, high = float(pictures.min()), float(pictures.max())  # NaN and infinity show in one of them
     if not np.isfinite([low, high]).all():
-        raise BadPictures("The pictures hold NaN or infinite values: find out where they come from, and mend them there.")
+        raise BadPictures(
+            "The pictures hold NaN or infinite values: look for where they come from, and mend them there."
+        )
     if low < 0:
         raise BadPictures(
             f"The pictures go down to {low:.3g}, so they seem to be scaled already: give them as they were, 0 … 255."
@@ -280,7 +286,9 @@ def _load_application(entry: ZooEntry, classifier: bool, input_size: tuple[int, 
     except (OSError, KeyError, RuntimeError):
         whole = False
     if not whole:
-        raise DamagedFile(f"The file of {what}, {path}, does not hold them: delete it, and load the source again.")
+        raise DamagedFile(
+            f"The file of {what}, {weights.shown(path)}, does not hold them: delete it, and load the source again."
+        )
     told = f"{entry.name}: ImageNet weights ({file.name}) {how}; {size[0]} x {size[1]} pixels"
     if size != trained:
         told += f" (trained at {entry.size} x {entry.size})"
@@ -325,7 +333,8 @@ def _load_file(path: Path, classifier: bool, input_size: tuple[int, int] | None,
         raise _unreadable(path, str(problem)) from None
     shape = getattr(model, "input_shape", None)
     graph = getattr(model, "_functional", None) or model
-    if not isinstance(shape, tuple) or len(shape) != 4 or shape[-1] != 3 or len(getattr(graph, "outputs", None) or ()) != 1:
+    one_picture = isinstance(shape, tuple) and len(shape) == 4 and shape[-1] == 3
+    if not one_picture or len(getattr(graph, "outputs", None) or ()) != 1:
         raise UnsuitableModel(
             f"{path} holds no network from one RGB picture to one output: "
             "build it with Keras's functional or Sequential interface, input (height, width, 3)."

@@ -51,6 +51,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get("KERAS_HOME") or config.keras_home()).expanduser() / "models"
 
 
+def shown(path: Path) -> str:
+    """A path as a reader finds it, with ~ for the home folder."""
+    return f"~/{path.relative_to(Path.home()).as_posix()}" if path.is_relative_to(Path.home()) else str(path)
+
+
 @contextmanager
 def _answering(answer: Callable):
     """Answer every request of `keras.applications` for a file with `answer(file)` in place of Keras's own download."""
@@ -138,17 +143,17 @@ def obtain(file: KerasFile, what: str) -> tuple[Path, str]:
     path = file.path
     there = path.is_file()
     if there and _intact(path, file.hash):
-        return path, f"from the cache {path.parent}"
+        return path, f"from the cache {shown(path.parent)}"
     problem = unreachable(file.url)
     if there and problem:
         raise DamagedFile(
-            f"The file of {what}, {path}, is cut short or altered and cannot be replaced, as {problem}: connect to a "
+            f"The file of {what}, {shown(path)}, is cut short or altered and cannot be replaced, as {problem}: connect to a "
             "network and load it again, or copy a whole file over it."
         )
     if problem:
         raise SourceUnavailable(
             f"The file of {what}, {file.name}, is not in Keras's cache and cannot be fetched, as {problem}: connect "
-            f"to a network, or copy the file to {path.parent} (the variable KERAS_HOME sets another place)."
+            f"to a network, or copy the file to {shown(path.parent)} (the variable KERAS_HOME sets another place)."
         )
     _download(file, what)
     return path, f"fetched from {urllib.parse.urlsplit(file.url).hostname}"
@@ -172,7 +177,7 @@ def _download(file: KerasFile, what: str) -> None:
         os.replace(beside, file.path)
     except PermissionError:
         raise SourceUnavailable(
-            f"The file of {what} was not fetched, as nothing may be written to {file.path.parent}: set the variable "
+            f"The file of {what} was not fetched, as nothing may be written to {shown(file.path.parent)}: set the variable "
             "KERAS_HOME to a folder of your own."
         ) from None
     except (OSError, http.client.HTTPException) as problem:
