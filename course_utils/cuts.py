@@ -9,8 +9,7 @@ def _uses(model) -> list:
 
     `layer.output` will not do: for a model within the model it belongs to another graph.
     """
-    graph = getattr(model, "_functional", None) or model  # a Sequential model keeps its graph inside
-    return [node for depth in sorted(graph._nodes_by_depth, reverse=True) for node in graph._nodes_by_depth[depth]]
+    return [node for depth in sorted(model._nodes_by_depth, reverse=True) for node in model._nodes_by_depth[depth]]
 
 
 def output_of(model, name: str):

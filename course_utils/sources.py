@@ -69,8 +69,8 @@ class Source:
         """
         if not self.class_names:
             raise NoClassifier(
-                f"{self.name} was loaded without a classifier and predicts no classes: "
-                "use load_source(name, classifier=True), or put a head of your own on it."
+                f"{self.name} has no classifier that gives probabilities: "
+                "load it with classifier=True where it has one, or put a head of your own on it."
             )
         pictures = checked(pictures)
         parts = range(0, len(pictures), _CHUNK)
@@ -109,8 +109,8 @@ def load_source(
     """Load a source model with its pretrained weights, and print in one line what it is and where it came from.
 
     `name` is "embedded" (the small network that comes with the course), the name of a model in `keras.applications`
-    with its ImageNet weights, the path of a `.keras` file, or "auto": MobileNetV2 where its weights are in Keras's
-    cache or can be fetched, else the embedded one.
+    with its ImageNet weights, the path of a `.keras` file (a model within that model counts as one layer), or "auto":
+    MobileNetV2 where its weights are in Keras's cache or can be fetched, else the embedded one.
 
     `classifier=False` leaves the classifier out; from Keras that is a smaller file. `input_size`, height and width in
     pixels, may then differ from the size of the source's training; the weights are those of that size all the same.
@@ -131,7 +131,7 @@ def load_source(
     elif name == "embedded":
         source = _load_embedded(classifier, input_size)
     elif name in ZOO:
-        weights.unreachable.cache_clear()  # asked for by name: look again, the network may be back
+        weights.silent_hosts.clear()  # asked for by name: look again, the network may be back
         source = _load_application(ZOO[name], classifier, input_size)
     elif is_file:
         source = _load_file(Path(name), classifier, input_size, preprocess)
@@ -237,6 +237,8 @@ def _load_auto(classifier: bool, input_size: tuple[int, int] | None) -> Source:
     try:
         source = _load_application(ZOO["MobileNetV2"], classifier, input_size)
     except (SourceUnavailable, DamagedFile) as problem:
+        if input_size not in (None, (shapes.SIZE, shapes.SIZE)):
+            raise  # no other source will do
         source = _load_embedded(classifier, input_size)
         return replace(source, provenance=f"{source.provenance} Why not MobileNetV2? {problem}")
     return replace(source, provenance=f"{source.provenance} Taken because 'auto' prefers it where it can be had.")
@@ -271,19 +273,18 @@ def _load_application(entry: ZooEntry, classifier: bool, input_size: tuple[int, 
             "leave out input_size, or load it with classifier=False."
         )
     what = f"{entry.name}'s ImageNet weights"
+    if size != trained and not weights.can_build(lambda: entry.build(None, classifier, size)):
+        raise BadInputSize(
+            f"{entry.name} cannot take pictures as small as {size[0]} x {size[1]}: give a larger input_size."
+        )
     # Always the weights of the size of training: one file serves every size, whichever others are in the cache.
     file = weights.wanted(lambda: entry.build("imagenet", classifier))
     path, how = weights.obtain(file, what)
     try:
-        model = weights.given(path, lambda: entry.build("imagenet", classifier, size))
+        with weights.answering(lambda _: str(path)):
+            model = entry.build("imagenet", classifier, size)
         whole = all(np.isfinite(np.asarray(weight)).all() for weight in model.weights)
-    except ValueError as problem:
-        if "nput size must be" in str(problem):
-            raise BadInputSize(
-                f"{entry.name} cannot take pictures as small as {size[0]} x {size[1]}: give a larger input_size."
-            ) from None
-        whole = False
-    except (OSError, KeyError, RuntimeError):
+    except (OSError, ValueError, KeyError, RuntimeError):
         whole = False
     if not whole:
         raise DamagedFile(
@@ -292,13 +293,9 @@ def _load_application(entry: ZooEntry, classifier: bool, input_size: tuple[int, 
     told = f"{entry.name}: ImageNet weights ({file.name}) {how}; {size[0]} x {size[1]} pixels"
     if size != trained:
         told += f" (trained at {entry.size} x {entry.size})"
-    names: tuple[str, ...] = ()
-    if classifier:
-        names, remark = _imagenet_names()
-        told += f", {len(names):,} classes{remark}"
-    else:
-        told += ", no classifier"
-    return Source(entry.name, model, entry.cuts(model), names, size, f"{told}.", entry.preprocess)
+    names, remark = _imagenet_names() if classifier else ((), "")
+    told += (f", {len(names):,} classes." if names else ", no classifier.") + remark
+    return Source(entry.name, model, entry.cuts(model), names, size, told, entry.preprocess)
 
 
 def _imagenet_names() -> tuple[tuple[str, ...], str]:
@@ -307,15 +304,15 @@ def _imagenet_names() -> tuple[tuple[str, ...], str]:
 
     ranked = np.linspace(1, 0, 1000)[None]  # decoded best first, this gives the names in their own order
     try:
-        if imagenet_utils.__dict__.get("CLASS_INDEX"):
+        with weights.answering(lambda file: str(weights.obtain(file, "the ImageNet class names")[0])):
             decoded = imagenet_utils.decode_predictions(ranked, top=1000)
-        else:
-            file = weights.wanted(lambda: imagenet_utils.decode_predictions(ranked))
-            path, _ = weights.obtain(file, "the ImageNet class names")
-            decoded = weights.given(path, lambda: imagenet_utils.decode_predictions(ranked, top=1000))
     except CourseError as problem:
-        return tuple(f"class {i}" for i in range(1000)), f", shown as numbers only ({problem.args[0].rstrip('.')})"
+        return _numbered(1000), f" They have numbers for names. {problem}"
     return tuple(name for _, name, _ in decoded[0]), ""
+
+
+def _numbered(classes: int) -> tuple[str, ...]:
+    return tuple(f"class {i}" for i in range(classes))
 
 
 def _load_file(path: Path, classifier: bool, input_size: tuple[int, int] | None, preprocess: Scaling | None) -> Source:
@@ -331,10 +328,13 @@ def _load_file(path: Path, classifier: bool, input_size: tuple[int, int] | None,
         raise DamagedFile(f"{path} is damaged: save the model again with model.save.") from None
     except (ValueError, TypeError, NotImplementedError, AttributeError, RuntimeError) as problem:
         raise _unreadable(path, str(problem)) from None
-    shape = getattr(model, "input_shape", None)
-    graph = getattr(model, "_functional", None) or model
-    one_picture = isinstance(shape, tuple) and len(shape) == 4 and shape[-1] == 3
-    if not one_picture or len(getattr(graph, "outputs", None) or ()) != 1:
+    try:
+        model = keras.Model(model.inputs, model.outputs, name=model.name)  # a Sequential one too, as a graph
+        shape = model.inputs[0].shape
+        fits = len(model.inputs) == len(model.outputs) == 1 and len(shape) == 4 and shape[-1] == 3
+    except (AttributeError, ValueError, TypeError):  # a class of its own, or never called
+        fits = False
+    if not fits:
         raise UnsuitableModel(
             f"{path} holds no network from one RGB picture to one output: "
             "build it with Keras's functional or Sequential interface, input (height, width, 3)."
@@ -349,7 +349,7 @@ def _load_file(path: Path, classifier: bool, input_size: tuple[int, int] | None,
     if not points:
         raise UnsuitableModel(f"{path} has no layer to cut at: a source needs at least two layers with kernels.")
     if classifier and _ends_in_softmax(model):
-        names = tuple(f"class {i}" for i in range(model.output_shape[-1]))
+        names = _numbered(model.output_shape[-1])
     elif not classifier:
         model = keras.Model(model.input, cuts.output_of(model, points[-1]), name=model.name)
     told = f"{path.stem}: your own model from {path}; {size[0]} x {size[1]} pixels, {len(points)} cut points, "

@@ -15,7 +15,6 @@ import urllib.request
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from unittest import mock
 
@@ -57,7 +56,7 @@ def shown(path: Path) -> str:
 
 
 @contextmanager
-def _answering(answer: Callable):
+def answering(answer: Callable):
     """Answer every request of `keras.applications` for a file with `answer(file)` in place of Keras's own download."""
     from keras.src.utils import file_utils
 
@@ -78,7 +77,7 @@ def wanted(load: Callable) -> KerasFile:
         asked.append(file)
         raise _Asked
 
-    with keras.StatelessScope(initialize_variables=False), _answering(answer):
+    with keras.StatelessScope(initialize_variables=False), answering(answer):
         try:
             load()
         except _Asked:
@@ -86,10 +85,16 @@ def wanted(load: Callable) -> KerasFile:
     return asked[0]
 
 
-def given(path: Path, load: Callable):
-    """What `load` makes when Keras finds its file at `path`."""
-    with _answering(lambda file: str(path)):
-        return load()
+def can_build(build: Callable) -> bool:
+    """Whether Keras can build a model at all. No memory is taken for weights."""
+    import keras
+
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            build()
+    except ValueError:
+        return False
+    return True
 
 
 def _intact(path: Path, expected: str | None) -> bool:
@@ -109,10 +114,14 @@ def _intact(path: Path, expected: str | None) -> bool:
     return True
 
 
-@cache
+silent_hosts: dict[str, str] = {}  # those that did not answer, and why: nobody should wait for them twice
+
+
 def unreachable(url: str) -> str:
-    """Why a file cannot be fetched, in a few words, or "" where it can. Asked once for each address."""
+    """Why a file cannot be fetched, in a few words, or "" where it can."""
     host = urllib.parse.urlsplit(url).hostname
+    if host in silent_hosts:
+        return silent_hosts[host]
     found = [f"{host} did not answer within {PATIENCE:.0f} seconds"]
 
     def ask():
@@ -131,6 +140,8 @@ def unreachable(url: str) -> str:
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(PATIENCE)
+    if found[0] and "status" not in found[0]:
+        silent_hosts[host] = found[0]
     return found[0]
 
 
@@ -147,8 +158,8 @@ def obtain(file: KerasFile, what: str) -> tuple[Path, str]:
     problem = unreachable(file.url)
     if there and problem:
         raise DamagedFile(
-            f"The file of {what}, {shown(path)}, is cut short or altered and cannot be replaced, as {problem}: connect to a "
-            "network and load it again, or copy a whole file over it."
+            f"The file of {what}, {shown(path)}, is cut short or altered and cannot be replaced, as {problem}: "
+            "connect to a network and load it again, or copy a whole file over it."
         )
     if problem:
         raise SourceUnavailable(
@@ -177,8 +188,8 @@ def _download(file: KerasFile, what: str) -> None:
         os.replace(beside, file.path)
     except PermissionError:
         raise SourceUnavailable(
-            f"The file of {what} was not fetched, as nothing may be written to {shown(file.path.parent)}: set the variable "
-            "KERAS_HOME to a folder of your own."
+            f"The file of {what} was not fetched, as nothing may be written to {shown(file.path.parent)}: "
+            "set the variable KERAS_HOME to a folder of your own."
         ) from None
     except (OSError, http.client.HTTPException) as problem:
         reason = getattr(problem, "strerror", None) or getattr(problem, "reason", None) or type(problem).__name__
