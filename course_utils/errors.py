@@ -47,3 +47,15 @@ class BadPictures(CourseError):
 
 class BadTarget(CourseError):
     """A target data set that nothing can be learned from, or a name that no target has."""
+
+
+class GradingFailed(CourseError):
+    """A step of grading could not be done, or an assignment's files do not fit together."""
+
+
+class NotebookFailed(CourseError):
+    """A notebook that cannot be read, or that did not run to its end as it should."""
+
+
+class NotSetUp(CourseError):
+    """A file or a program that the command needs is not there."""

@@ -1,0 +1,218 @@
+"""The `course` command. Each subcommand imports what it needs itself, so that `course --help` answers at once."""
+
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from .errors import CourseError, NotSetUp
+
+_PACKAGE = Path(__file__).resolve().parent
+_PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+
+
+class _Course(click.Group):
+    def invoke(self, ctx):
+        try:
+            return super().invoke(ctx)
+        except CourseError as problem:
+            raise click.ClickException(str(problem)) from None
+
+
+@click.group(cls=_Course, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="transfer-learning-course")
+def main():
+    """Transfer learning, a course in Jupyter."""
+
+
+def _root() -> Path:
+    """The course's folder: the one we stand in or below, or else the one that this package was installed from."""
+    for folder in (Path.cwd(), *Path.cwd().parents, _PACKAGE.parent):
+        if (folder / "course.py").is_file() and (folder / "notebooks").is_dir():
+            return folder
+    raise NotSetUp("This is no folder of the course: change to the one that holds course.py, and try again.")
+
+
+def _notebooks(names: tuple[str, ...] = ()) -> list[Path]:
+    """The notebooks in order, or those that are named: by file, or by the start of the name ("02")."""
+    every = sorted((_root() / "notebooks").glob("*.ipynb"))
+    if not every:
+        raise NotSetUp(f"There are no notebooks in {_root() / 'notebooks'}: restore them from the repository.")
+    chosen = []
+    for name in names:
+        found = [path for path in every if path.name.startswith(Path(name).name)]
+        if len(found) != 1:
+            known = ", ".join(path.stem for path in every)
+            raise NotSetUp(f"'{name}' names {len(found) or 'no'} notebooks: choose from {known}.")
+        chosen += found
+    return chosen or every
+
+
+def _cells(paths: list[Path]) -> int:
+    from . import execution
+
+    count = 0
+    for path in paths:
+        try:
+            count += len(execution.code_cells(execution.read(path)))
+        except CourseError:  # said when its turn comes
+            pass
+    return count
+
+
+@main.command()
+@click.option("--source", default="embedded", show_default=True, help='Source model: "auto", or a Keras name.')
+def build(source):
+    """Run every notebook, grade a demonstration class, and write it all as pages into build/."""
+    from . import publish
+    from .progress import bar
+
+    paths = _notebooks()
+    with bar(total=_cells(paths), label="Notebooks", unit="cells") as progress:
+        built = publish.run_all(paths, _root() / "build", source, progress.update)
+    if find_spec("course_utils.grading"):
+        from .grading.demo import run_demo
+
+        publish.grade(built, run_demo)
+    publish.write_index(built)
+    for entry in built.entries:
+        if entry.page:
+            click.echo(f"{entry.seconds:4d} s  {entry.title} ({entry.name})")
+    if built.demo:
+        click.echo(built.demo.summary)
+        click.echo(f"Grades: {_shown(built.demo.csv)}. Feedback: {len(built.demo.feedback)} pages.")
+    click.echo(f"Open {_shown(built.index)} in a browser to see it all, or work through it: `course lab` (`make lab`).")
+    if built.problems:
+        raise click.ClickException("\n       ".join(built.problems))
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _run(*command: str, **settings) -> None:
+    """Run a program of this environment, and leave with its exit status."""
+    sys.exit(subprocess.run([sys.executable, *command], **settings).returncode)
+
+
+@main.command(context_settings=_PASS_ON)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def test(arguments):
+    """Run the tests; arguments go to pytest, paths as seen from the course's folder."""
+    if not find_spec("pytest"):
+        raise NotSetUp("pytest is not installed here: install the course with its tests (pip install -e '.[test]').")
+    _run("-m", "pytest", *arguments, cwd=_root())
+
+
+@main.command(context_settings=_PASS_ON)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def lab(arguments):
+    """Open the course in JupyterLab; arguments go to jupyter lab."""
+    first = _root() / "notebooks" / "00_start_here.ipynb"
+    _run(
+        "-m",
+        "jupyterlab",
+        str(first),
+        f"--ServerApp.root_dir={_root()}",
+        "--ServerApp.kernel_spec_manager_class=course_utils.kernels.CourseKernelSpecs",
+        *arguments,
+        # Settings of ours, with no question about news at the start; the user's own still count.
+        env=os.environ
+        | {"JUPYTER_CONFIG_PATH": os.pathsep.join([str(_PACKAGE / "data" / "jupyter"), *_set("JUPYTER_CONFIG_PATH")])},
+    )
+
+
+def _set(variable: str) -> list[str]:
+    return [os.environ[variable]] if os.environ.get(variable) else []
+
+
+@main.command()
+@click.argument("names", nargs=-1)
+def notebooks(names):
+    """Run notebooks in full and write them back with their outputs, as they are committed."""
+    from .notebooks import rewrite
+    from .progress import bar
+
+    paths = _notebooks(names)
+    with bar(total=_cells(paths), label="Notebooks", unit="cells") as progress:
+        times = {path: rewrite(path, progress.update) for path in paths}
+    for path, seconds in times.items():
+        click.echo(f"{seconds:4.0f} s  {path.name}")
+
+
+@main.command()
+def lock():
+    """For maintainers: resolve the packages anew into requirements.lock and environment.yml (needs uv)."""
+    from .lock import update
+
+    click.echo(f"{update(_root())} packages are in requirements.lock and environment.yml.")
+
+
+@main.command("train-embedded")
+@click.option("--pictures", default=640_000, show_default=True, help="How many drawings to train on.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--to", "folder", type=click.Path(path_type=Path, file_okay=False), help="Another folder to write to.")
+@click.option("--yes", is_flag=True, help="Replace the shipped weights without asking.")
+def train_embedded(pictures, seed, folder, yes):
+    """Train the embedded source again, from nothing but its renderer."""
+    from . import embedded
+    from .progress import bar
+
+    files = [(folder or Path(str(embedded.DATA))) / name for name in (embedded.WEIGHTS, embedded.CARD)]
+    minutes = max(1, round(pictures * 25 / 640_000))
+    click.echo(
+        f"Trains the network on {pictures:,} drawings, each seen once: up to {minutes} min on 2 cores, about 2 GB of "
+        f"memory. Then writes {' and '.join(str(_shown(file)) for file in files)}."
+    )
+    if not yes and any(file.exists() for file in files):
+        click.confirm("They are there already. Replace them?", abort=True)
+    with bar(total=None, label="Training", unit="steps") as progress:
+
+        def step(done, total, loss):
+            progress.total = total
+            progress.set_postfix(loss=f"{loss:.3f}", refresh=False)
+            progress.update(done - progress.n)
+
+        card = embedded.train(pictures, seed, folder, step)
+    click.echo(f"Names {card['accuracy']:.2%} of {card['tested_on']:,} fresh drawings rightly.")
+
+
+@main.command()
+def doctor():
+    """Say what this machine has, and which source model the notebooks would take."""
+    import platform
+    import shutil
+
+    import psutil
+
+    gib = 2**30
+    memory, disk = psutil.virtual_memory(), shutil.disk_usage(Path.cwd())
+    click.echo(f"Python   {platform.python_version()} ({sys.executable})")
+    names = ("tensorflow", "keras", "numpy", "jupyterlab", "nbgrader")
+    click.echo(f"Packages {', '.join(f'{name} {version(name)}' for name in names)}")
+    click.echo(
+        f"Machine  {os.cpu_count()} cores, {memory.available / gib:.1f} of {memory.total / gib:.1f} GiB memory free, "
+        f"{disk.free / gib:.1f} GiB of disk free"
+    )
+    click.echo(f"Source   {_automatic_source()}")
+
+
+def _automatic_source() -> str:
+    """Which source "auto" would take, and why. Nothing is fetched."""
+    from . import weights
+    from .lesson import start
+    from .zoo import ZOO
+
+    start()
+    entry = ZOO["MobileNetV2"]
+    file = weights.wanted(lambda: entry.build("imagenet", True))
+    if file.path.is_file():
+        return f"'auto' takes MobileNetV2: its weights are in {weights.shown(file.path.parent)}"
+    problem = weights.unreachable(file.url)
+    if problem:
+        return f"'auto' takes the embedded source: MobileNetV2 is not in the cache, and {problem}"
+    return f"'auto' takes MobileNetV2: its weights ({entry.megabytes} MB) can be fetched"

@@ -1,0 +1,79 @@
+"""The committed form of a notebook: run in full on the embedded source, with outputs, and nothing that is left over."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+
+from . import embedded, execution
+from .errors import NotebookFailed
+
+PARAMETERS = {"SOURCE": "embedded", "FAST": False}
+_WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+def facts(notebook: nbformat.NotebookNode) -> dict[str, str]:
+    """What committed outputs are outputs of: SHA-256 of the code cells' sources, and of the embedded weights."""
+    code = hashlib.sha256()
+    for cell in execution.code_cells(notebook):
+        code.update(cell.source.encode() + b"\0")
+    return {"code": code.hexdigest(), "source": embedded.read_card()["sha256"]}
+
+
+def committed_form(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """An executed notebook as it is committed: only what was written and what was shown, cells counted from 1.
+
+    Changes `notebook` and returns it.
+    """
+    notebook.cells = [cell for cell in notebook.cells if execution.INJECTED not in cell.metadata.get("tags", ())]
+    for cell in notebook.cells:
+        for passing in ("papermill", "execution"):
+            cell.metadata.pop(passing, None)
+        if not cell.metadata.get("tags", True):
+            del cell.metadata["tags"]
+        if cell.cell_type == "code" and not cell.source.strip():
+            cell.execution_count, cell.outputs = None, []
+    for number, cell in enumerate(execution.code_cells(notebook), 1):
+        cell.execution_count = number
+        cell.outputs = [output for output in cell.outputs if _WIDGET not in output.get("data", ())]
+        for output in cell.outputs:
+            if output.output_type == "execute_result":
+                output.execution_count = number
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+            "course": facts(notebook),
+        }
+    )
+    return notebook
+
+
+def rewrite(path: Path, each_cell: Callable[[], object] = lambda: None) -> float:
+    """Run the notebook at `path` in full and write it back with its outputs. Returns the seconds that the run took.
+
+    Raises `NotebookFailed`, and then the file is as it was: where a cell fails or writes to stderr, and where
+    somebody saved the file while it ran.
+    """
+    notebook = execution.read(path)
+    before = path.read_bytes()
+    run = execution.run(path, PARAMETERS, each_cell, notebook)
+    for number, cell in enumerate(execution.code_cells(run.notebook), 1):
+        for output in cell.outputs:
+            if output.get("name") == "stderr":
+                line = output.text.strip().partition("\n")[0]
+                raise NotebookFailed(
+                    f"{path.name}: code cell {number} writes to stderr ({line}): mend its cause, as readers see it."
+                )
+    text = nbformat.writes(committed_form(run.notebook)).rstrip("\n") + "\n"
+    if path.read_bytes() != before:
+        raise NotebookFailed(f"{path.name} was changed while it ran, and was left alone: run the command again.")
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_text(text, "utf-8", newline="\n")
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+    return run.seconds
