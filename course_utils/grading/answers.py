@@ -1,0 +1,103 @@
+"""Known answers to an assignment, right and wrong, and the submissions that can be made of them."""
+
+import copy
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from nbgrader.utils import is_solution, is_task
+
+from ..errors import GradingFailed
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A typical mistake: what it is, the cells it changes and the points it must lose, both by grade_id."""
+
+    says: str
+    cells: Mapping[str, str]
+    loses: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Student:
+    """An invented student: the cells solved as the reference does, and the names of the mistakes made after that."""
+
+    solves: tuple[str, ...]
+    makes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The known answers to one assignment: reference code by grade_id, mistakes and students by name."""
+
+    reference: Mapping[str, str]
+    mistakes: Mapping[str, Mistake]
+    students: Mapping[str, Student]
+
+    def of(self, student: str) -> dict[str, str]:
+        """What a student writes, by grade_id."""
+        written = {cell: self.reference[cell] for cell in self.students[student].solves}
+        for mistake in self.students[student].makes:
+            written |= self.mistakes[mistake].cells
+        return written
+
+
+def reference_answers(source: NotebookNode) -> dict[str, str]:
+    """The code of an assignment's solution cells by grade_id, without the marks of the solution."""
+    return {
+        cell.metadata.nbgrader.grade_id: "\n".join(
+            line for line in cell.source.split("\n") if "BEGIN SOLUTION" not in line and "END SOLUTION" not in line
+        )
+        for cell in source.cells
+        if is_solution(cell)
+    }
+
+
+def read_answers(course: Path, assignment: str) -> Answers:
+    """The known answers in `course`/audit/<assignment>/answers.toml, beside the source notebook's own.
+
+    Raises `GradingFailed` where the file names a cell or a mistake that does not exist.
+    """
+    reference = reference_answers(nbformat.read(course / "source" / assignment / f"{assignment}.ipynb", as_version=4))
+    file = course / "audit" / assignment / "answers.toml"
+    known = tomllib.loads(file.read_text("utf-8"))
+    mistakes = {
+        name: Mistake(entry["says"], {cell: code.strip() for cell, code in entry["cells"].items()}, entry["loses"])
+        for name, entry in known["wrong"].items()
+    }
+    groups = {"all": tuple(reference), "none": ()}
+    students = {
+        name: Student(
+            groups[entry["solves"]] if isinstance(entry["solves"], str) else tuple(entry["solves"]),
+            tuple(entry.get("makes", ())),
+        )
+        for name, entry in known["students"].items()
+    }
+    cells = {cell for mistake in mistakes.values() for cell in mistake.cells}
+    cells |= {cell for student in students.values() for cell in student.solves}
+    strange = (cells - set(reference)) | {m for s in students.values() for m in s.makes if m not in mistakes}
+    if strange:
+        raise GradingFailed(f"{file.name} names what {assignment} does not have: correct {', '.join(sorted(strange))}.")
+    return Answers(reference, mistakes, students)
+
+
+def build_submission(release: NotebookNode, answers: Mapping[str, str]) -> NotebookNode:
+    """A copy of the released notebook, filled in by a student.
+
+    `answers` maps the grade_id of a solution cell to its code, and that of a task to the text in the cell below it.
+    Raises `GradingFailed` for an answer to a cell that the notebook does not have.
+    """
+    submission = copy.deepcopy(release)
+    left = dict(answers)
+    for place, cell in enumerate(submission.cells):
+        grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
+        if grade_id in left and (is_solution(cell) or is_task(cell)):
+            target = cell if is_solution(cell) else submission.cells[place + 1]
+            target.source = left.pop(grade_id)
+    if left:
+        raise GradingFailed(f"There is no cell to answer in for {', '.join(sorted(left))}: compare with the notebook.")
+    return submission

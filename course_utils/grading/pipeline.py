@@ -1,0 +1,163 @@
+"""One class through nbgrader's own steps: generate, release, submit, collect, autograde, feedback, export.
+
+Every step is a call of nbgrader's API on a course folder. What nbgrader has to say goes to the folder's grading.log.
+Submissions are graded one after the other: nbgrader changes the working directory while it grades, and its gradebook
+has one writer.
+"""
+
+import logging
+import os
+import re
+import shutil
+import sys
+import sysconfig
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nbgrader.apps import NbGraderAPI, ZipCollectApp
+from nbgrader.plugins import CsvExportPlugin
+from nbgrader.utils import capture_log, temp_attrs
+from traitlets.config import Config, PyFileConfigLoader
+
+from ..errors import GradingFailed
+from ..progress import bar
+
+LOG = "grading.log"
+
+
+def copy_course(course: Path, folder: Path, assignment: str) -> None:
+    """Copy nbgrader's settings and one assignment's source from `course` to a folder of its own.
+
+    Raises `GradingFailed` where the course has no such assignment.
+    """
+    source = course / "source" / assignment
+    if not source.is_dir():
+        raise GradingFailed(f"There is no assignment '{assignment}' in {course / 'source'}: check its name.")
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(course / "nbgrader_config.py", folder)
+    shutil.copytree(source, folder / "source" / assignment, dirs_exist_ok=True)
+
+
+@contextmanager
+def open_course(folder: Path) -> Iterator[NbGraderAPI]:
+    """nbgrader's API on a course folder, with an exchange inside the folder, and its log in grading.log."""
+    folder = folder.resolve()
+    exchange = folder / "exchange"
+    exchange.mkdir(exist_ok=True)
+    config = PyFileConfigLoader("nbgrader_config.py", path=str(folder)).load_config()
+    config.merge(
+        Config(
+            Exchange={"root": str(exchange), "cache": str(folder / "cache")},
+            ExchangeReleaseAssignment={"force": True},
+            ExchangeCollect={"check_owner": False},  # here one account hands in for everybody
+        )
+    )
+    path = os.environ["PATH"]
+    # nbgrader starts `alembic` by name, which is not on the path of a virtual environment that was not activated.
+    os.environ["PATH"] = os.pathsep.join((sysconfig.get_path("scripts"), path))
+    log = logging.Logger(f"course_utils.grading.{folder}")  # of our own: nothing reaches the screen
+    handler = logging.FileHandler(folder / LOG, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setLevel(logging.INFO)
+    log.addHandler(handler)
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda *parts, **_: log.warning(warnings.formatwarning(*parts[:4]).strip())
+            yield NbGraderAPI(config=config, log=log)
+    finally:
+        handler.close()
+        os.environ["PATH"] = path
+
+
+def _done(api: NbGraderAPI, result: dict, what: str) -> None:
+    """Raise `GradingFailed` with the reason where a step of nbgrader did not succeed."""
+    if not result["success"]:
+        api.log.error(result["error"])
+        raise GradingFailed(f"Grading stopped, as nbgrader could not {what} ({_reason(result)}): see {_log(api)}.")
+
+
+def _reason(result: dict) -> str:
+    """The exception behind a failed step. nbgrader logs it, then raises another one that only points to the log."""
+    errors = re.findall(r"^\s*([A-Za-z_.]+: .+)$", result.get("log", ""), re.MULTILINE) or [result["error"].strip()]
+    return errors[-1].rpartition("\n")[2].rstrip(".")
+
+
+def _log(api: NbGraderAPI) -> Path:
+    return Path(api.coursedir.root) / LOG
+
+
+def generate(api: NbGraderAPI, assignment: str) -> Path:
+    """Make the students' version of an assignment, and return its folder. Raises `GradingFailed`."""
+    _done(api, api.generate_assignment(assignment), f"make the students' version of {assignment}")
+    return Path(api.coursedir.format_path(api.coursedir.release_directory, ".", assignment))
+
+
+def has_exchange() -> bool:
+    """nbgrader's exchange, a folder that a class shares, does not exist on Windows."""
+    return sys.platform != "win32"
+
+
+def release(api: NbGraderAPI, assignment: str) -> None:
+    """Put the students' version into the exchange. Raises `GradingFailed`."""
+    _done(api, api.release_assignment(assignment), f"release {assignment}")
+
+
+def submit(api: NbGraderAPI, assignment: str, student: str, home: Path) -> None:
+    """Hand in the folder `home`/<assignment> for a student, as `nbgrader submit` does. Raises `GradingFailed`."""
+    with temp_attrs(api.coursedir, assignment_id=assignment, student_id=student):
+        step = api.exchange.Submit(coursedir=api.coursedir, authenticator=api.authenticator, parent=api)
+        step.assignment_dir = str(home)
+        _done(api, capture_log(step), f"hand in {assignment} for {student}")
+
+
+def collect(api: NbGraderAPI, assignment: str) -> None:
+    """Fetch every student's newest submission out of the exchange. Raises `GradingFailed`."""
+    _done(api, api.collect(assignment), f"collect {assignment}")
+
+
+def archive(api: NbGraderAPI, assignment: str) -> Path:
+    """Where files downloaded from elsewhere wait for `zip_collect`: <student>_<assignment>.ipynb, or zipped."""
+    return Path(api.coursedir.root) / "downloaded" / assignment / "archive"
+
+
+def zip_collect(api: NbGraderAPI, assignment: str) -> None:
+    """Fetch submissions out of `archive`, as `nbgrader zip_collect` does: the way without an exchange."""
+    step = ZipCollectApp(config=api.config, log=api.log, coursedir=api.coursedir, force=True)
+    with temp_attrs(api.coursedir, assignment_id=assignment):
+        step.init_plugins()
+        step.extract_archive_files()
+        step.process_extracted_files()
+
+
+def _each(students: Iterable[str], label: str, progress: bool) -> Iterable[str]:
+    students = sorted(students)
+    return bar(students, label=label, unit="students") if progress else students
+
+
+def autograde(api: NbGraderAPI, assignment: str, progress: bool = True) -> dict[str, str]:
+    """Grade every collected submission, and return one sentence for each student whose submission could not be."""
+    failed = {}
+    for student in _each(api.get_submitted_students(assignment), "grading", progress):
+        result = api.autograde(assignment, student)
+        if not result["success"]:
+            api.log.error(result["error"])
+            failed[student] = f"The submission of {student} was not graded ({_reason(result)}): see {_log(api)}."
+    return failed
+
+
+def feedback(api: NbGraderAPI, assignment: str, progress: bool = True) -> list[tuple[str, Path]]:
+    """Make the feedback page of every graded submission: (student, page)."""
+    pages = []
+    for student in _each(api.get_autograded_students(assignment), "feedback", progress):
+        _done(api, api.generate_feedback(assignment, student), f"write {student}'s feedback")
+        folder = Path(api.coursedir.format_path(api.coursedir.feedback_directory, student, assignment))
+        pages += [(student, page) for page in sorted(folder.glob("*.html"))]
+    return pages
+
+
+def export(api: NbGraderAPI, file: Path) -> None:
+    """Write every student's score as CSV, with nbgrader's own columns."""
+    with api.gradebook as gradebook:
+        CsvExportPlugin(parent=api, to=str(file)).export(gradebook)

@@ -1,0 +1,232 @@
+"""Assignment 1: a class of known answers gets exactly the points that it should, and reads why."""
+
+import os
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbgrader.api import Gradebook
+from nbgrader.utils import is_grade, is_solution, is_task
+
+from course_utils.grading import ASSIGNMENTS
+from course_utils.grading.answers import read_answers
+from course_utils.grading.demo import ASSIGNMENT, run_demo
+
+SOURCE = ASSIGNMENTS / "source" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb"
+ANSWERS = read_answers(ASSIGNMENTS, ASSIGNMENT)
+
+
+def notebook(path=SOURCE):
+    return nbformat.read(path, as_version=4)
+
+
+def graded_tests(source):
+    """The points of every test cell, and the solution cell that it follows, by grade_id."""
+    points, belongs, last = {}, {}, None
+    for cell in source.cells:
+        if is_solution(cell):
+            last = cell.metadata.nbgrader.grade_id
+        elif is_grade(cell):
+            points[cell.metadata.nbgrader.grade_id] = cell.metadata.nbgrader.points
+            belongs[cell.metadata.nbgrader.grade_id] = last
+    return points, belongs
+
+
+POINTS, BELONGS = graded_tests(notebook())
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory):
+    """The demonstration class, graded into a folder that an earlier run has left full."""
+    folder = tmp_path_factory.mktemp("build")
+    for old in ("class/submitted/ghost/ps1/ps1.ipynb", "feedback/ghost/ps1.html"):
+        (folder / old).parent.mkdir(parents=True)
+        (folder / old).write_text("left over")
+    return folder, run_demo(folder, progress=False)
+
+
+@pytest.fixture(scope="module")
+def grades(build):
+    """student -> grade_id -> the grade in the gradebook, as (points by tests, waits for a person)."""
+    with Gradebook(f"sqlite:///{build[0] / 'class' / 'gradebook.db'}", "transfer-learning") as gradebook:
+        return {
+            submission.student.id: {
+                grade.name: (grade.auto_score, grade.needs_manual_grade) for grade in submission.notebooks[0].grades
+            }
+            for submission in gradebook.assignment_submissions(ASSIGNMENT)
+        }
+
+
+def by_tests(grades, student):
+    return {test: grades[student][test][0] for test in POINTS}
+
+
+def autograded(build, student):
+    return notebook(build[0] / "class" / "autograded" / student / ASSIGNMENT / f"{ASSIGNMENT}.ipynb")
+
+
+def test_the_class_is_a_class(grades):
+    assert set(grades) == set(ANSWERS.students) and len(grades) >= 6
+    assert {m for s in ANSWERS.students.values() for m in s.makes} == set(ANSWERS.mistakes)  # none goes untested
+    assert len(ANSWERS.mistakes) >= 5 and len(POINTS) >= 8
+
+
+def test_reference_gets_every_point(grades):
+    assert by_tests(grades, "perfect") == POINTS
+
+
+def test_blank_gets_none(grades):
+    assert by_tests(grades, "blank") == dict.fromkeys(POINTS, 0)
+
+
+@pytest.mark.parametrize("student", [name for name, who in ANSWERS.students.items() if who.makes])
+def test_mistakes_cost_exactly_their_points(grades, student):
+    expected = dict(POINTS)
+    for mistake in ANSWERS.students[student].makes:
+        for test, lost in ANSWERS.mistakes[mistake].loses.items():
+            expected[test] -= lost
+    assert by_tests(grades, student) == expected
+
+
+def test_each_part_stands_alone(grades):
+    solved = ANSWERS.students["partial"].solves
+    assert by_tests(grades, "partial") == {test: POINTS[test] if BELONGS[test] in solved else 0 for test in POINTS}
+
+
+def test_free_text_waits_for_a_person_and_nothing_else_does(grades):
+    tasks = {cell.metadata.nbgrader.grade_id for cell in notebook().cells if is_task(cell)}
+    assert tasks
+    for student, graded in grades.items():
+        assert {name for name, (_, waits) in graded.items() if waits} == tasks, student
+
+
+def test_release_holds_nothing_of_the_answers(build):
+    released = "\n".join(c.source for c in notebook(build[0] / "class" / "release" / "ps1" / "ps1.ipynb").cells)
+    visible, hidden, inside = set(), set(), False
+    for line in (line.strip() for cell in notebook().cells for line in cell.source.split("\n")):
+        if line.startswith("### BEGIN"):
+            inside = True
+        elif line.startswith("### END"):
+            inside = False
+        else:
+            (hidden if inside else visible).add(line)
+    assert len(hidden) > 40
+    assert not {line.strip() for line in released.split("\n")} & (hidden - visible)
+    assert not re.search("BEGIN|END (SOLUTION|HIDDEN|MARK)", released)
+    assert released.count("# YOUR CODE HERE\n") == sum(is_solution(c) for c in notebook().cells)
+
+
+def test_every_lost_point_says_why(build, grades):
+    """Either the whole cell says in a sentence what is wrong, or each lost point has a line and a hint."""
+    for student, page in build[1].feedback:
+        html = page.read_text("utf-8")
+        for cell in autograded(build, student).cells:
+            name = cell.metadata.get("nbgrader", {}).get("grade_id")
+            lost = POINTS.get(name, 0) - grades[student].get(name, (0,))[0] if name in POINTS else 0
+            if not lost:
+                continue
+            errors = [o for o in cell.outputs if o.output_type == "error"]
+            printed = "".join(o.text for o in cell.outputs if o.output_type == "stream")
+            if errors:
+                assert lost == POINTS[name]
+                assert errors[0].ename == "NotYet" and re.fullmatch(r".{30,}[.?]", errors[0].evalue)
+                shown = "\n".join(errors[0].traceback)
+                assert shown.split() == ["✗", *errors[0].evalue.split()]
+                assert max(map(len, shown.split("\n"))) <= 100  # the page does not wrap
+                assert shown.split("\n")[0].partition("'")[0].partition("`")[0] in html
+            else:
+                assert printed.count("✗") == printed.count("Hint: ") == lost
+                assert "✗" in html
+
+
+def test_csv_and_summary_agree(build, grades):
+    result = build[1]
+    lines = result.csv.read_text("utf-8").splitlines()
+    assert len(lines) == 1 + len(grades)
+    for student in grades:
+        total = sum(by_tests(grades, student).values())
+        assert f"{student} {total:g}" in result.summary
+        assert any(f",{student}," in line and f",{total:.1f}," in line for line in lines)
+    assert f"waits for a person in {len(grades)} submissions" in result.summary
+
+
+def test_feedback_pages_lie_where_they_are_looked_for(build):
+    folder, result = build
+    assert result.feedback == [(s, folder / "feedback" / s / "ps1.html") for s in sorted(ANSWERS.students)]
+    assert sorted(p.name for p in (folder / "feedback").iterdir()) == sorted(ANSWERS.students)  # no ghost
+
+
+def test_points_in_the_text_are_those_of_the_tests():
+    section, stated, counted = None, {}, {}
+    for cell in notebook().cells:
+        heading = re.match(r"## (\d)\. .*\((\d+) points", cell.source) if cell.cell_type == "markdown" else None
+        if heading:
+            section = heading[1]
+            stated[section] = int(heading[2])
+        counted[section] = counted.get(section, 0) + cell.metadata.get("nbgrader", {}).get("points", 0)
+    assert stated and counted == stated | {None: 0}
+    by_hand = sum(cell.metadata.nbgrader.points for cell in notebook().cells if is_task(cell))
+    total = sum(stated.values())
+    assert (
+        f"**{total} points**: {total - by_hand} are given by tests, {by_hand} by a person" in notebook().cells[0].source
+    )
+
+
+def run(source, tmp_path, **environment):
+    """Run a notebook as nbgrader does, on after errors, and return what each test cell displayed last, or its error."""
+    client = NotebookClient(
+        source, timeout=120, kernel_name="python3", allow_errors=True, resources={"metadata": {"path": str(tmp_path)}}
+    )
+    client.execute(env=os.environ | environment)
+    outcome = {}
+    for cell in source.cells:
+        if is_grade(cell):
+            name = cell.metadata.nbgrader.grade_id
+            ends = [o for o in cell.outputs if o.output_type in ("error", "execute_result")]
+            outcome[name] = POINTS[name] if not ends else ends[-1].get("ename") or float(ends[-1].data["text/plain"])
+    return outcome
+
+
+def stderr(source):
+    return [o.text for c in source.cells if c.cell_type == "code" for o in c.outputs if o.get("name") == "stderr"]
+
+
+def test_reference_runs_in_the_source_without_stderr(tmp_path):
+    source = notebook()
+    assert run(source, tmp_path) == POINTS
+    assert stderr(source) == []
+
+
+PRETENDER = """
+class Pretender:
+    __eq__ = __le__ = __ge__ = __lt__ = __gt__ = lambda self, other: True
+    __hash__ = None
+    __len__ = lambda self: 3
+    __iter__ = lambda self: iter([self] * 3)
+    __getattr__ = __getitem__ = __call__ = __add__ = __sub__ = __radd__ = lambda self, *_, **__: self
+
+"""
+
+
+def test_an_object_that_equals_everything_earns_nothing(tmp_path):
+    source = notebook()
+    for cell in source.cells:
+        if is_solution(cell):
+            definition = re.search(r"^def .*:$", cell.source, re.MULTILINE)[0]
+            cell.source = f"{PRETENDER}\n{definition}\n    return Pretender()"
+    assert run(source, tmp_path) == dict.fromkeys(POINTS, "NotYet")
+
+
+@pytest.mark.real
+def test_reference_on_mobilenet(tmp_path):
+    data = Path(os.environ.get("COURSE_DATA") or ASSIGNMENTS.parent.parent / "shared" / "data")
+    weights = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5"
+    if not (data / "keras" / "models" / weights).is_file():
+        pytest.skip(f"no {weights} under {data}: set COURSE_DATA to a folder that has keras/models")
+    (tmp_path / "models").symlink_to(data / "keras" / "models")
+    source = notebook()
+    assert run(source, tmp_path, KERAS_HOME=str(tmp_path)) == POINTS
+    assert stderr(source) == []
+    assert any("MobileNetV2" in o.get("text", "") for c in source.cells if c.cell_type == "code" for o in c.outputs)
