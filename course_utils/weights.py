@@ -67,17 +67,29 @@ def answering(answer: Callable):
         yield
 
 
+@contextmanager
+def without_weights():
+    """Models built here have their layers and no memory for weights: enough to look at their structure."""
+    import keras
+    from keras.src.backend.common import global_state
+
+    waiting = list(global_state.get_global_attribute("uninitialized_variables") or [])
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:  # or Keras would keep these variables, and give them values after all at the next occasion
+        global_state.set_global_attribute("uninitialized_variables", waiting)
+
+
 def wanted(load: Callable) -> KerasFile:
     """The file that `load` would ask of Keras. Nothing is fetched, and no memory is taken for weights."""
-    import keras
-
     asked = []
 
     def answer(file):
         asked.append(file)
         raise _Asked
 
-    with keras.StatelessScope(initialize_variables=False), answering(answer):
+    with without_weights(), answering(answer):
         try:
             load()
         except _Asked:
@@ -87,10 +99,8 @@ def wanted(load: Callable) -> KerasFile:
 
 def can_build(build: Callable) -> bool:
     """Whether Keras can build a model at all. No memory is taken for weights."""
-    import keras
-
     try:
-        with keras.StatelessScope(initialize_variables=False):
+        with without_weights():
             build()
     except ValueError:
         return False
