@@ -10,6 +10,7 @@ import hashlib
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -164,6 +165,7 @@ def main(arguments):
             install()
         command = [venv_file("course")] + arguments
         if os.name == "nt":  # there, exec returns to the shell at once
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # Control-C is for the program that we wait for
             return subprocess.call(command)
         sys.stdout.flush()
         os.execv(command[0], command)

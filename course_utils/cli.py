@@ -1,6 +1,7 @@
 """The `course` command. Each subcommand imports what it needs itself, so that `course --help` answers at once."""
 
 import os
+import signal
 import subprocess
 import sys
 from importlib.metadata import version
@@ -94,9 +95,14 @@ def _shown(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def _run(*command: str, **settings) -> None:
-    """Run a program of this environment, and leave with its exit status."""
-    sys.exit(subprocess.run([sys.executable, *command], **settings).returncode)
+def _become(*command: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> None:
+    """Go on as another program of this environment: its signals are its own, and so is its exit status."""
+    os.chdir(cwd or Path.cwd())
+    arguments = [sys.executable, *command]
+    if os.name == "nt":  # there, exec returns to the shell at once
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        sys.exit(subprocess.call(arguments, env=env))
+    os.execve(sys.executable, arguments, env or dict(os.environ))
 
 
 @main.command(context_settings=_PASS_ON)
@@ -105,7 +111,7 @@ def test(arguments):
     """Run the tests; arguments go to pytest, paths as seen from the course's folder."""
     if not find_spec("pytest"):
         raise NotSetUp("pytest is not installed here: install the course with its tests (pip install -e '.[test]').")
-    _run("-m", "pytest", *arguments, cwd=_root())
+    _become("-m", "pytest", *arguments, cwd=_root())
 
 
 @main.command(context_settings=_PASS_ON)
@@ -113,7 +119,7 @@ def test(arguments):
 def lab(arguments):
     """Open the course in JupyterLab; arguments go to jupyter lab."""
     first = _root() / "notebooks" / "00_start_here.ipynb"
-    _run(
+    _become(
         "-m",
         "jupyterlab",
         str(first),

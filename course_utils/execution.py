@@ -32,7 +32,7 @@ def read(path: Path) -> nbformat.NotebookNode:
     except Exception as problem:  # nbformat raises what its parser happens to meet
         reason = str(problem).partition("\n")[0]
         raise NotebookFailed(
-            f"{path.name} is no notebook that Jupyter can read ({reason}): restore the file."
+            f"The file {path.name} is no notebook that Jupyter can read ({reason}): restore the file."
         ) from None
 
 
@@ -77,6 +77,8 @@ def run(
             cwd=path.parent,
             progress_bar=False,
             kernel_manager_class=CourseKernelManager,
+            extra_arguments=["--IPKernelApp.log_level=50"],  # the kernel's own log has nothing for a reader
+            shutdown_kernel="immediate",
             on_cell_executed=done,
             record_timing=False,
             store_widget_state=False,
@@ -85,9 +87,11 @@ def run(
         number = next((i for i, cell in enumerate(cells, 1) if cell.source == problem.source), "?")
         first, reason = _first_line(problem.source), _first_line(problem.evalue)
         told = reason if reason.startswith(problem.ename) else f"{problem.ename}: {reason}"
-        raise NotebookFailed(f"{path.name} stopped in its code cell {number} (`{first}`) with {told}") from None
+        raise NotebookFailed(
+            f"The notebook {path.name} stopped in its code cell {number} (`{first}`) with {told.rstrip('.')}."
+        ) from None
     except (PapermillException, RuntimeError, TimeoutError) as problem:  # a kernel that died or never answered
         raise NotebookFailed(
-            f"{path.name} lost its kernel ({_first_line(problem)}): the usual reason is too little memory."
+            f"The notebook {path.name} lost its kernel ({_first_line(problem)}): the usual reason is too little memory."
         ) from None
     return Run(path, made, time.monotonic() - start)

@@ -65,11 +65,13 @@ def rewrite(path: Path, each_cell: Callable[[], object] = lambda: None) -> float
             if output.get("name") == "stderr":
                 line = output.text.strip().partition("\n")[0]
                 raise NotebookFailed(
-                    f"{path.name}: code cell {number} writes to stderr ({line}): mend its cause, as readers see it."
+                    f"The notebook {path.name} writes to stderr in its code cell {number} ({line}): mend its cause."
                 )
     text = nbformat.writes(committed_form(run.notebook)).rstrip("\n") + "\n"
     if path.read_bytes() != before:
-        raise NotebookFailed(f"{path.name} was changed while it ran, and was left alone: run the command again.")
+        raise NotebookFailed(
+            f"The notebook {path.name} was changed while it ran, and was left alone: run the command again."
+        )
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         beside.write_text(text, "utf-8", newline="\n")
