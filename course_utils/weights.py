@@ -184,7 +184,14 @@ def _download(file: KerasFile, what: str) -> None:
     beside = file.path.with_name(f"{os.getpid()}.{file.name}")  # an interrupted download never looks like a whole one
     try:
         beside.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as out, urllib.request.urlopen(file.url, timeout=STALL) as answer:
+        out = beside.open("wb")
+    except OSError as problem:
+        raise SourceUnavailable(
+            f"The file of {what} was not fetched, as nothing can be written to {shown(beside.parent)} "
+            f"({problem.strerror}): set the variable KERAS_HOME to a folder of your own."
+        ) from None
+    try:
+        with out, urllib.request.urlopen(file.url, timeout=STALL) as answer:
             size = int(answer.headers.get("Content-Length") or 0)
             with bar(total=-(-size >> 20) or None, label=file.name, unit="MB") as progress:
                 while part := answer.read(1 << 20):
@@ -196,11 +203,6 @@ def _download(file: KerasFile, what: str) -> None:
                 "another network."
             )
         os.replace(beside, file.path)
-    except PermissionError:
-        raise SourceUnavailable(
-            f"The file of {what} was not fetched, as nothing may be written to {shown(file.path.parent)}: "
-            "set the variable KERAS_HOME to a folder of your own."
-        ) from None
     except (OSError, http.client.HTTPException) as problem:
         reason = getattr(problem, "strerror", None) or getattr(problem, "reason", None) or type(problem).__name__
         raise SourceUnavailable(
