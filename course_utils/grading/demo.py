@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+from nbgrader.utils import rmtree
 
 from . import ASSIGNMENTS, pipeline
 from .answers import build_submission, read_answers
@@ -31,7 +32,8 @@ def run_demo(build_dir: Path, progress: bool = True) -> DemoResult:
     build_dir = build_dir.resolve()
     folder, pages = build_dir / "class", build_dir / "feedback"
     for old in (folder, pages):
-        shutil.rmtree(old, ignore_errors=True)
+        if old.exists():
+            rmtree(old)  # nbgrader's, which can delete its own read-only files on Windows
     pipeline.copy_course(ASSIGNMENTS, folder, ASSIGNMENT)
     answers = read_answers(ASSIGNMENTS, ASSIGNMENT)
     with pipeline.open_course(folder) as api:

@@ -120,7 +120,7 @@ def test_feedback_tells_the_score_and_the_rubric(graded):
     assert "Twice three is six." in page and "Score: 1.0 / 5.0" in page and "Because." in page
 
 
-def test_nothing_reaches_the_terminal(tmp_path, capfd):
+def test_nothing_reaches_the_terminal(tmp_path, capfd, recwarn):
     pipeline.copy_course(write_course(tmp_path / "course", tiny_notebook()), tmp_path / "class", TINY)
     with pipeline.open_course(tmp_path / "class") as api:
         released = pipeline.generate(api, TINY)
@@ -130,6 +130,7 @@ def test_nothing_reaches_the_terminal(tmp_path, capfd):
         assert api.get_submitted_students(TINY) == {"ann_lee"}
         assert pipeline.autograde(api, TINY, progress=False) == {}
     assert capfd.readouterr() == ("", "")
+    assert not list(recwarn)
 
 
 def test_works_in_an_environment_that_is_not_activated(tmp_path, monkeypatch):
