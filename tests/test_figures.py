@@ -1,0 +1,311 @@
+"""Every figure: drawn without a warning, labelled, in the palette, with nothing running out of the page."""
+
+import base64
+import io
+import warnings
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.text import Text
+from PIL import Image
+
+from course_utils import figures
+
+RNG = np.random.default_rng(0)
+PALETTE = {colour.upper() for colour in (*figures.CYCLE, "#B34700")}
+PICTURES = RNG.integers(0, 256, (6, 20, 20, 3), "uint8")
+CUTS = ("stem", "b1", "b2", "b3", "b4", "b5", "b6", "logits")
+N = (5, 20, 50, 100)
+METHODS = ("frozen prefix", "scratch, augmented", "scratch", "frozen random prefix")
+
+
+def measured(k, n):
+    """Means and half widths of n results of method number k."""
+    return 20 + 15 * k + np.linspace(0, 20, n), np.full(n, 3.0)
+
+
+ANSWERS = [[(f"quite_a_long class name {k}", p) for k, p in enumerate((0.8, 0.1, 0.05, 0.04, 0.01))]] * 6
+ZOO = {"MobileNet": (16, 70.4), "MobileNetV2": (14, 71.3), "VGG16": (528, 71.3), "EfficientNetV2L": (479, 85.7),
+       "ResNet50": (98, 74.9), "ConvNeXtXLarge": (1310, 86.7), "EfficientNetB0": (29, 77.1)}  # fmt: skip
+FRONTIER = ["MobileNetV2", "EfficientNetB0", "EfficientNetV2L", "ConvNeXtXLarge"]
+
+# Each draws one figure, with texts as long as the course's own.
+DRAWN = {
+    "picture_row": lambda: figures.picture_row(PICTURES, ["four-point star"] * 6),
+    "curves": lambda: figures.curves(
+        N, {m: measured(k, 4) for k, m in enumerate(METHODS)}, "training pictures per class", "test accuracy (%)",
+        "unseen shapes and textures: mean and 95 % interval over 5 draws", chance=12.5,
+    ),
+    "bars": lambda: figures.bars(
+        {"raw pixels": 31.2, "frozen prefix up to b6": 88.123}, "test accuracy (%)",
+        "Ten pictures per class, the same linear head", errors=[6.0, 14.0], highlight="raw pixels",
+    ),
+    "predictions": lambda: figures.predictions(
+        PICTURES, ANSWERS, ["stripes half disc"] * 6, "Pictures from the source's own world, and its five best answers"
+    ),
+    "filters": lambda: figures.filters(
+        RNG.normal(size=(7, 7, 3, 24)),
+        "First convolution of embedded, 24 filters of 7 × 7 pixels: never trained (control)",
+    ),
+    "activation_maps": lambda: figures.activation_maps(
+        PICTURES[0], {cut: RNG.random((8, 8, 32)) for cut in CUTS[:5]},
+        "Each row a cut, deeper downwards: the picture, then the channels that vary most over it",
+    ),
+    "patch_rows": lambda: figures.patch_rows(
+        {f"{cut}\nchannel 127": np.repeat(PICTURES[:1], 9, 0) for cut in CUTS[:4]},
+        "What six channels at each depth like best: the picture that maximises their value before the ReLU",
+    ),
+    "heat_table": lambda: figures.heat_table(
+        RNG.random((8, 8)) * 100, ["background colour", "position, left to right", *"abcdef"], CUTS,
+        "cut, shallow to deep", "embedded: what a linear head reads (0 guessing, 100 perfect; mean of 3 draws)",
+    ),
+    "idea": figures.idea,
+    "draws": lambda: figures.draws({m: [[10 * k, 10 * k + 5]] * 4 for k, m in enumerate(METHODS, 1)}, N),
+    "zoo_plane": lambda: figures.zoo_plane(ZOO, FRONTIER),
+    "depth_lines": lambda: figures.depth_lines(
+        CUTS, {m: measured(k, 8) for k, m in enumerate(METHODS)}, "read by a linear head (0 guessing, 100 perfect)",
+        "What the layers build, and what they let go",
+    ),
+}  # fmt: skip
+PLOTS = ("curves", "bars", "heat_table", "draws", "zoo_plane", "depth_lines")  # with axes that measure something
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _style():
+    with plt.rc_context():
+        figures.use_style()
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _closed(_style):
+    before = set(plt.get_fignums())
+    yield
+    for number in set(plt.get_fignums()) - before:
+        plt.close(number)
+
+
+@pytest.fixture(params=DRAWN, scope="module")
+def figure(request):
+    """Each figure, drawn once."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        drawn = DRAWN[request.param]()
+        drawn.canvas.draw()
+        yield drawn
+    plt.close(drawn)
+
+
+def texts(figure):
+    """Every text that is drawn, but for the ticks'."""
+    found = [figure._suptitle] if figure._suptitle else []
+    for ax in figure.axes:
+        found += [*ax.texts, ax.title, ax._left_title, ax._right_title]
+        found += [ax.xaxis.label, ax.yaxis.label] if ax.axison else []
+        found += ax.get_legend().get_texts() if ax.get_legend() else []
+    return [text for text in found if text.get_text().strip()]
+
+
+def test_every_figure_of_the_course_is_drawn_here():
+    public = {
+        name
+        for name, value in vars(figures).items()
+        if callable(value) and not name.startswith("_") and value.__module__ == figures.__name__
+    }
+    assert public == set(DRAWN) | {"show", "use_style"}
+
+
+def test_no_text_runs_out_of_the_page(figure):
+    renderer, page = figure.canvas.get_renderer(), figure.bbox
+    assert figure.get_figwidth() == figures.WIDTH
+    outside = []
+    for text in texts(figure):
+        box = text.get_window_extent(renderer)
+        assert box.width > 0, f"{text.get_text()!r} is not drawn"
+        if box.x0 < -1 or box.y0 < -1 or box.x1 > page.x1 + 1 or box.y1 > page.y1 + 1:
+            outside.append(f"{text.get_text()!r} at {box.extents.round()}")
+    assert not outside
+    for ax in figure.axes:  # with its ticks
+        box = ax.get_tightbbox(renderer)
+        assert box is None or (box.x0 > -2 and box.x1 < page.x1 + 2 and box.y0 > -2 and box.y1 < page.y1 + 2)
+
+
+def test_no_ink_touches_the_edge(figure):
+    page = np.asarray(figure.canvas.buffer_rgba())[..., :3]
+    edge = np.concatenate([page[0], page[-1], page[:, 0], page[:, -1]])
+    assert (edge == 255).all()
+
+
+@pytest.mark.parametrize("figure", PLOTS, indirect=True)
+def test_axes_are_named(figure):
+    (ax,) = figure.axes
+    assert ax.get_xlabel() and (ax.get_title("left") or ax.get_title())
+    assert ax.get_ylabel() or len(ax.get_yticklabels()) > 1  # rows that are named one by one need no label
+
+
+def colours(figure):
+    """Every colour that lines, bars, marks and texts are drawn in, of those that are not black, white or grey."""
+    from matplotlib.collections import Collection
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    used = set()
+    for artist in figure.findobj():
+        if isinstance(artist, Line2D):
+            used.add(artist.get_color())
+        elif isinstance(artist, Text):
+            used.add(artist.get_color())
+        elif isinstance(artist, Patch) and artist.get_visible():
+            used |= {artist.get_facecolor(), artist.get_edgecolor()}
+        elif isinstance(artist, Collection):
+            used |= set(map(tuple, artist.get_edgecolor()))
+    hexes = {to_hex(colour).upper() for colour in used}
+    return {h for h in hexes if len({h[1:3], h[3:5], h[5:]}) > 1}
+
+
+def test_colours_are_of_the_palette(figure):
+    assert colours(figure) <= PALETTE
+
+
+@pytest.mark.parametrize("name", ["curves", "bars", "draws", "depth_lines"])
+def test_there_is_colour(name):
+    assert len(colours(DRAWN[name]())) >= 2
+
+
+def test_the_palette_holds_for_colour_blind_readers():
+    from skimage.color import deltaE_ciede2000, rgb2lab
+
+    # Viénot, Brettel & Mollon 1999: linear RGB as protanopes and deuteranopes see it.
+    seen_as = {
+        "protanope": [[0.11238, 0.88762, 0], [0.11238, 0.88762, 0], [0.00401, -0.00401, 1]],
+        "deuteranope": [[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]],
+    }
+    rgb = np.array([[int(c[k : k + 2], 16) / 255 for k in (1, 3, 5)] for c in figures.CYCLE[:4]])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    for who, matrix in seen_as.items():
+        light = np.clip(linear @ np.array(matrix).T, 0, 1)
+        lab = rgb2lab(np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055))
+        apart = deltaE_ciede2000(lab[:, None], lab[None]) + 99 * np.eye(4)
+        assert apart.min() > 10, who
+
+
+def test_show_describes_the_figure_and_closes_it(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda data, raw, metadata: shown.append((data, raw, metadata)))
+    figure = DRAWN["bars"]()
+    before = set(plt.get_fignums())
+    figures.show(figure, "Two bars: 31 and 88.")
+    ((data, raw, metadata),) = shown
+    assert raw and set(data) == {"image/png", "text/plain"}
+    assert metadata == {"image/png": {"alt": "Two bars: 31 and 88."}} and data["text/plain"] == "Two bars: 31 and 88."
+    assert before - set(plt.get_fignums()) == {figure.number}
+    png = data["image/png"]
+    picture = Image.open(io.BytesIO(png if isinstance(png, bytes) else base64.b64decode(png)))
+    assert picture.format == "PNG" and picture.width == 100 * figures.WIDTH
+    assert np.asarray(picture.convert("L")).std() > 10  # not blank
+
+
+def test_curves_show_every_line_even_more_than_there_are_marks():
+    lines = {f"method {k}": measured(k / 3, 4) for k in range(9)}
+    for figure in (figures.curves(N, lines, "n", "%", "t"), figures.depth_lines(N, lines, "%", "t")):
+        ax = figure.axes[0]
+        drawn = [container[0].get_ydata() for container in ax.containers]
+        assert len(drawn) == 9
+        for (mean, _), y in zip(lines.values(), drawn, strict=True):
+            np.testing.assert_allclose(y, mean)
+    figure = figures.draws({name: [list(mean)] * 4 for name, (mean, _) in lines.items()}, N)
+    assert len(figure.axes[0].lines) == 9
+
+
+def test_curves_label_their_ends_without_overlap():
+    close = {m: (np.array([10, 20, 30, 50 + k / 10]), np.ones(4)) for k, m in enumerate(METHODS)}
+    figure = figures.curves(N, close, "n", "%", "t")
+    figure.canvas.draw()
+    ax, renderer = figure.axes[0], figure.canvas.get_renderer()
+    labels = sorted((t for t in ax.texts if t.get_text() in METHODS), key=lambda t: t.xy[1])
+    assert [t.get_text() for t in labels] == list(METHODS)  # in the order of their heights
+    boxes = [t.get_window_extent(renderer) for t in labels]
+    for below, above in zip(boxes, boxes[1:], strict=False):
+        assert below.y1 <= above.y0 + 1
+    lines = {container.get_label(): container[0].get_color() for container in ax.containers}
+    assert len({t.get_color() for t in labels}) == 4 == len(lines)
+    assert ax.get_xscale() == "log" and [t.get_text() for t in ax.get_xticklabels()] == [str(n) for n in N]
+
+
+def test_bars_show_their_values_also_negative_ones():
+    figure = figures.bars({"good": 0.9, "bad": -0.4}, "R²", "t")
+    figure.canvas.draw()
+    ax = figure.axes[0]
+    assert [patch.get_width() for patch in ax.patches] == [0.9, -0.4]
+    assert ax.get_xlim()[0] < -0.4 and ax.get_xlim()[1] > 0.9
+    assert [t.get_text() for t in ax.texts] == ["0.9", "-0.4"]
+    assert ax.yaxis_inverted()  # the first on top
+
+
+def test_one_bar_is_highlighted():
+    patches = DRAWN["bars"]().axes[0].patches
+    assert [to_hex(p.get_facecolor()).upper() for p in patches] == [figures.ORANGE, figures.BLUE]
+
+
+def test_values_at_bars_stand_beyond_their_intervals():
+    figure = DRAWN["bars"]()
+    figure.canvas.draw()
+    ax, renderer = figure.axes[0], figure.canvas.get_renderer()
+    for text, reach in zip(ax.texts, (31.2 + 6, 88.123 + 14), strict=True):
+        assert text.get_window_extent(renderer).x0 >= ax.transData.transform((reach, 0))[0]
+
+
+def test_heat_table_writes_every_value_readably():
+    values = np.arange(12.0).reshape(3, 4)[:, ::-1]
+    figure = figures.heat_table(values, "abc", CUTS[:4], "cut", "t")
+    cells = figure.axes[0].texts
+    assert [t.get_text() for t in cells] == [f"{v:.0f}" for v in values.ravel()]
+    assert [t.get_text() for t in cells if t.get_fontweight() == "bold"] == ["3", "7", "11"]
+    shade = figure.axes[0].images[0]
+    for text, value in zip(cells, values.ravel(), strict=True):
+        behind = np.array(shade.cmap(shade.norm(value))[:3]) @ (0.2126, 0.7152, 0.0722)
+        assert text.get_color() == ("white" if behind < 0.5 else "black")
+
+
+def test_predictions_name_the_best_answer_first_and_draw_it_as_long_as_it_is_probable():
+    figure = DRAWN["predictions"]()
+    right = [ax for ax in figure.axes if ax.patches][0]
+    assert [p.get_width() for p in right.patches] == [p for _, p in ANSWERS[0]]
+    assert right.texts[0].get_text() == "quite a long class name 0  0.80" and right.yaxis_inverted()
+
+
+def test_filters_are_stretched_around_grey():
+    kernels = RNG.normal(size=(5, 5, 3, 70)) * np.linspace(0.01, 10, 70)
+    figure = figures.filters(kernels, "t")
+    shown = [ax.images[0].get_array() for ax in figure.axes if ax.images]
+    assert len(shown) == 64
+    for k, picture in enumerate(shown):
+        assert np.abs(picture - 0.5).max() == pytest.approx(0.5)
+        assert ((picture > 0.5) == (kernels[..., k] > 0)).all()
+
+
+def test_activation_maps_show_the_channels_that_vary_most():
+    values = np.zeros((4, 4, 9))
+    values[0, 0] = np.arange(9)
+    figure = figures.activation_maps(PICTURES[0], {"b1": values}, "t", channels=3)
+    assert [ax.get_title("center") for ax in figure.axes] == ["", "channel 8", "channel 7", "channel 6"]
+    np.testing.assert_array_equal(figure.axes[1].images[0].get_array(), values[..., 8])
+    assert figure.axes[0].get_ylabel() == "b1\n4×4×9"
+
+
+def test_picture_rows_show_every_picture_under_its_title():
+    figure = figures.picture_row(np.repeat(PICTURES, 2, 0)[:11], [str(k) for k in range(11)], columns=4)
+    shown = [ax for ax in figure.axes if ax.images]
+    assert [ax.get_title("center") for ax in shown] == [str(k) for k in range(11)]
+    for k, ax in enumerate(shown):
+        np.testing.assert_array_equal(ax.images[0].get_array(), PICTURES[k // 2])
+
+
+def test_draws_shows_every_result():
+    results = {"a": [[1, 2], [3, 4, 5]], "b": [[6], [7, 8]]}
+    ax = figures.draws(results, (5, 50)).axes[0]
+    assert [sorted(line.get_ydata()) for line in ax.lines] == [[1, 2, 3, 4, 5], [6, 7, 8]]
+    assert [round(x) for x in ax.lines[0].get_xdata()] == [0, 0, 1, 1, 1]
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["a", "b"]

@@ -1,0 +1,160 @@
+"""What a notebook says to its reader: a quiet start, measured claims, checks, and errors in one sentence."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
+
+from course_utils import lesson
+from course_utils.lesson import check, claim
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """What is displayed: (text, HTML, facts) of each output."""
+    shown = []
+
+    def display(data, raw, metadata):
+        assert raw
+        shown.append((data["text/plain"], data["text/html"], metadata["course"]))
+
+    monkeypatch.setattr("IPython.display.display", display)
+    return shown
+
+
+def test_start_is_quiet_and_sets_everything_up():
+    code = (
+        "from course_utils.lesson import start\n"
+        "import sys, random\n"
+        "assert 'tensorflow' not in sys.modules\n"
+        "start(7)\n"
+        "import numpy as np, keras, matplotlib.pyplot as plt\n"
+        "from course_utils.figures import CYCLE\n"
+        "assert plt.rcParams['axes.prop_cycle'].by_key()['color'] == list(CYCLE)\n"
+        "print(random.random(), np.random.rand(), float(keras.random.uniform((), seed=None)))\n"
+        "sys.stderr.write('still heard\\n')\n"
+        "import os; os.write(2, b'below too\\n')\n"
+    )
+    plain = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    first = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=plain)
+    assert (first.returncode, first.stderr) == (0, "still heard\nbelow too\n")
+    import random
+
+    import keras
+
+    keras.utils.set_random_seed(7)
+    assert first.stdout.split() == [
+        str(random.random()),
+        str(np.random.rand()),
+        str(float(keras.random.uniform((), seed=None))),
+    ]
+
+
+def test_what_is_held_back_is_shown_when_the_start_fails(capfd):
+    with pytest.raises(ImportError, match="no module"), lesson._quiet_stderr():
+        os.write(2, b"the reason\n")
+        raise ImportError("no module")
+    assert capfd.readouterr().err == "the reason\n"
+    with lesson._quiet_stderr():
+        os.write(2, b"a banner\n")
+    os.write(2, b"heard again\n")
+    assert capfd.readouterr().err == "heard again\n"
+
+
+def test_a_claim_that_holds(told):
+    assert claim("Two is more than one.", np.bool_(True), "2 against 1") is True
+    ((text, page, facts),) = told
+    assert text == "Measured: Two is more than one. (2 against 1)" and "Measured:" in page
+    assert facts == {"claim": "Two is more than one.", "holds": True} and facts["holds"] is True
+
+
+def test_a_claim_that_does_not_hold_says_so(told):
+    assert claim("One is more than two.", False) is False
+    ((text, page, facts),) = told
+    assert text == "Not so in this run: One is more than two." and "Not so in this run:" in page
+    assert facts == {"claim": "One is more than two.", "holds": False}
+
+
+@pytest.mark.parametrize(
+    "answer, mark, right",
+    [
+        (..., "To do:", None),
+        (4, "Right:", True),
+        (5, "Not yet:", False),
+        (None, "Not yet:", False),
+        ([4, 4], "Not yet:", False),
+    ],
+)
+def test_a_check_judges_the_answer(told, answer, mark, right):
+    check("twice two", answer, lambda a: a == 4, "Add two and two.")
+    ((text, page, facts),) = told
+    assert text.startswith(f"{mark} twice two") and mark in page
+    assert facts == {"check": "twice two", "right": right}
+    assert ("Add two and two." in text) == (right is False)
+
+
+@pytest.mark.parametrize("answer", ["four", None, [1, 2]])
+def test_a_test_that_fails_on_an_odd_answer_counts_as_wrong(told, answer):
+    check("twice two", answer, lambda a: abs(a - 4) < 0.1, "Add two and two.")
+    ((text, _, facts),) = told
+    assert facts["right"] is False
+    assert "Add two and two." in text and "TypeError" in text
+
+
+def test_an_answer_that_has_no_one_truth_counts_as_wrong(told):
+    check("twice two", np.array([4, 5]), lambda a: a == 4, "Add two and two.")
+    assert told[0][2]["right"] is False and "Add two and two." in told[0][0]
+    check("twice two", np.array(4), lambda a: a == 4, "Add two and two.")
+    assert told[1][2]["right"] is True
+
+
+def test_an_untouched_exercise_never_runs_its_test(told):
+    check("later", ..., lambda a: 1 / 0, "A hint.")
+    assert told[0][2]["right"] is None and "Replace the ..." in told[0][0]
+
+
+def test_what_is_told_cannot_break_the_page(told):
+    claim("1 < 2 & <script>alert(1)</script>", True)
+    assert "<script>" not in told[0][1] and "&lt;script&gt;" in told[0][1]
+    assert "1 < 2 & <script>" in told[0][0]
+
+
+@pytest.fixture(scope="module")
+def notebook():
+    """The outputs of a few cells, as Jupyter keeps them."""
+    cells = [
+        "from course_utils.lesson import check, claim\nclaim('One is one.', 1 == 1, '1');",
+        "check('answer', ..., lambda a: a == 4, 'A hint.')",
+        "from course_utils.targets import load_target\nload_target('digts')",
+        "from course_utils.sources import load_source\nload_source('Embeded')",
+        "def inner():\n    load_target('digts')\ntry:\n    1 / 0\nexcept ZeroDivisionError:\n    inner()",
+    ]
+    book = new_notebook(cells=[new_code_cell(code) for code in cells])
+    NotebookClient(book, kernel_name="python3", timeout=60, allow_errors=True).execute()
+    return [cell.outputs for cell in book.cells]
+
+
+def test_claims_and_checks_are_outputs_with_facts(notebook):
+    (first,), (second,) = notebook[:2]
+    assert first.metadata["course"] == {"claim": "One is one.", "holds": True}
+    assert second.metadata["course"] == {"check": "answer", "right": None}
+    for output in (first, second):
+        assert output.output_type == "display_data" and set(output.data) == {"text/plain", "text/html"}
+
+
+@pytest.mark.parametrize(
+    "cell, sentence",
+    [
+        (2, "BadTarget: There is no target named 'digts': did you mean 'digits'?"),
+        (3, "UnknownSource: There is no source 'Embeded': did you mean 'embedded'?"),
+        (4, "BadTarget: There is no target named 'digts': did you mean 'digits'?"),
+    ],
+)
+def test_an_error_of_ours_shows_its_sentence_and_no_stack(notebook, cell, sentence):
+    (output,) = notebook[cell]
+    assert output.output_type == "error" and output.traceback == [sentence]
+    assert f"{output.ename}: {output.evalue}" == sentence

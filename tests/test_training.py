@@ -1,0 +1,251 @@
+"""Training: learning rates per layer, gradient norms, fresh batches, one bar over all steps."""
+
+import numpy as np
+import pytest
+from helpers import complains
+
+from course_utils import training
+from course_utils.errors import CourseError
+from course_utils.training import augment, batches, gradient_norms, layer_rates, progress_callback
+
+RNG = np.random.default_rng(0)
+
+
+def small_model():
+    """Three dense layers, initialised away from zero."""
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((5,))
+    x = layers.Dense(4, activation="tanh", name="low")(inputs)
+    x = layers.Dense(4, activation="tanh", name="middle")(x)
+    return keras.Model(inputs, layers.Dense(3, activation="softmax", name="high")(x))
+
+
+X, Y = RNG.normal(size=(8, 5)).astype("float32"), np.arange(8) % 3
+
+
+def first_step(model, optimizer):
+    """How far each layer's weights move in one step, in units of the layer's gradient."""
+    norms = gradient_norms(model, X, Y)
+    before = {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
+    model.compile(optimizer, "sparse_categorical_crossentropy")
+    model.train_on_batch(X, Y)
+    steps = {}
+    for name, old in before.items():
+        new = model.get_layer(name).get_weights()
+        steps[name] = np.sqrt(sum(((a - b) ** 2).sum() for a, b in zip(old, new, strict=True))) / norms[name]
+    return steps
+
+
+def test_each_layer_learns_at_its_own_rate():
+    import keras
+
+    model = small_model()
+    steps = first_step(model, layer_rates(model, {"low": 1e-3, "middle": 1e-2, "high": 1e-1}, keras.optimizers.SGD))
+    assert steps == pytest.approx({"low": 1e-3, "middle": 1e-2, "high": 1e-1}, rel=1e-3)
+
+
+def test_the_first_pattern_that_fits_counts_and_one_that_fits_nothing_does_no_harm():
+    import keras
+
+    model = small_model()
+    steps = first_step(model, layer_rates(model, {"^mid": 0.5, "absent": 9.0, ".": 0.25}, keras.optimizers.SGD))
+    assert steps == pytest.approx({"low": 0.25, "middle": 0.5, "high": 0.25}, rel=1e-3)
+
+
+def test_adam_is_the_default_and_its_steps_have_the_rates_too():
+    model = small_model()
+    before = model.get_layer("low").get_weights()[0], model.get_layer("high").get_weights()[0]
+    model.compile(layer_rates(model, {"low|middle": 1e-4, "high": 1e-2}), "sparse_categorical_crossentropy")
+    model.train_on_batch(X, Y)
+    low, high = (
+        np.abs(model.get_layer(name).get_weights()[0] - old) for name, old in zip(("low", "high"), before, strict=True)
+    )
+    # Adam's first step is the rate itself, whatever the gradient's size.
+    np.testing.assert_allclose([np.median(low), np.median(high)], [1e-4, 1e-2], rtol=0.02)
+
+
+def test_a_layer_without_a_rate_is_refused_unless_it_is_frozen():
+    model = small_model()
+    with complains(CourseError, "'middle/kernel'", "add a pattern", "freeze"):
+        layer_rates(model, {"low": 1e-3, "high": 1e-2})
+    model.get_layer("middle").trainable = False
+    model.compile(layer_rates(model, {"low": 1e-3, "high": 1e-2}), "sparse_categorical_crossentropy")
+    before = model.get_layer("middle").get_weights()
+    model.train_on_batch(X, Y)
+    for old, new in zip(before, model.get_layer("middle").get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_gradient_norms_are_those_worked_out_by_hand():
+    import keras
+
+    model = keras.Sequential(
+        [keras.Input((2,)), keras.layers.Dense(2, name="one"), keras.layers.Dense(1, name="two", use_bias=False)]
+    )
+    kernel, bias, out = np.array([[1.0, 2], [0, 1]]), np.array([0.5, -1]), np.array([[2.0], [-1]])
+    model.set_weights([kernel, bias, out])
+    x, y = np.array([[1.0, 2], [3, -1]]), np.array([[1.0], [0]])
+    hidden = x @ kernel + bias
+    slope = 2 * (hidden @ out - y) / len(x)  # of the mean squared error
+    back = slope @ out.T
+    expected = {
+        "one": np.sqrt(((x.T @ back) ** 2).sum() + (back.sum(0) ** 2).sum()),
+        "two": np.sqrt(((hidden.T @ slope) ** 2).sum()),
+    }
+    before = model.get_weights()
+    found = gradient_norms(model, x.astype("float32"), y.astype("float32"), keras.losses.MeanSquaredError())
+    assert found == pytest.approx(expected, rel=1e-5)
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    model.get_layer("one").trainable = False
+    assert set(gradient_norms(model, x.astype("float32"), y.astype("float32"), keras.losses.MeanSquaredError())) == {
+        "two"
+    }
+
+
+def test_gradient_norms_leave_batchnorm_alone():
+    import keras
+
+    model = keras.Sequential([keras.Input((5,)), keras.layers.BatchNormalization(), keras.layers.Dense(3, "softmax")])
+    before = model.get_weights()
+    gradient_norms(model, 10 + 5 * X, Y)
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+PICTURES = RNG.integers(0, 256, (10, 16, 16, 3), "uint8")
+LABELS = np.arange(10)
+
+
+def all_batches(data):
+    return [data[k] for k in range(len(data))]
+
+
+def keep(x):
+    return x.copy()
+
+
+def test_a_seed_fixes_the_batches():
+    first, again, other = (
+        all_batches(batches(PICTURES, LABELS, keep, 4, 5, seed, augmented=True)) for seed in (1, 1, 2)
+    )
+    for (a, i), (b, j) in zip(first, again, strict=True):
+        np.testing.assert_array_equal(a, b)
+        np.testing.assert_array_equal(i, j)
+    assert not any(np.array_equal(a, b) for (a, _), (b, _) in zip(first, other, strict=True))
+
+
+def test_batches_hold_prepared_pictures_with_their_own_labels():
+    data = batches(PICTURES, LABELS, lambda x: x / 255.0, 4, 6, seed=0)
+    assert len(data) == 6
+    for x, y in all_batches(data):
+        assert x.shape == (4, 16, 16, 3) and len(set(y)) == 4
+        np.testing.assert_array_equal(x, PICTURES[y] / 255.0)
+    assert len({tuple(y) for _, y in all_batches(data)}) == 6  # another choice in each step
+
+
+def test_a_batch_larger_than_the_set_repeats_pictures():
+    x, y = batches(PICTURES, LABELS, keep, 25, 1, seed=0)[0]
+    assert len(x) == len(y) == 25 and len(set(y)) > 7
+
+
+def test_augmentation_differs_between_steps():
+    one = PICTURES[:1]
+    seen = {x.tobytes() for x, _ in all_batches(batches(one, LABELS[:1], keep, 1, 60, seed=0, augmented=True))}
+    assert len(seen) > 55
+    assert len({x.tobytes() for x, _ in all_batches(batches(one, LABELS[:1], keep, 1, 60, seed=0))}) == 1
+
+
+def test_a_second_epoch_brings_new_batches():
+    import keras
+
+    seen = []
+
+    def watch(x):
+        seen.append(x.tobytes())
+        return x.astype("float32")
+
+    model = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.fit(batches(PICTURES[:1], LABELS[:1], watch, 1, 4, seed=0, augmented=True), epochs=5, verbose=0)
+    assert len(set(seen)) >= 18  # of 20; Keras looks at the first ones twice
+
+
+def bordered():
+    """Pictures of random colours with a border of one colour, as wide as the largest shift."""
+    pictures = np.empty((4, 32, 32, 3), "uint8")
+    pictures[:] = (10, 80, 200)
+    pictures[:, 8:24, 8:24] = np.random.default_rng(1).integers(0, 256, (4, 16, 16, 3))
+    return pictures
+
+
+def colours(picture):
+    return sorted(map(tuple, picture.reshape(-1, 3).tolist()))
+
+
+def test_augmentation_keeps_every_pixel_up_to_the_order_of_channels():
+    from itertools import permutations
+
+    pictures = bordered()
+    before = pictures.copy()
+    orders = set()
+    for seed in range(20):
+        out = augment(pictures, np.random.default_rng(seed))
+        assert out.shape == pictures.shape and out.dtype == np.uint8
+        for old, new in zip(pictures, out, strict=True):
+            found = [order for order in permutations(range(3)) if colours(old[..., order]) == colours(new)]
+            assert len(found) == 1
+            orders.add(found[0])
+    assert len(orders) == 6
+    np.testing.assert_array_equal(pictures, before)
+
+
+def test_augmentation_mirrors_turns_and_shifts_up_to_an_eighth():
+    marked = np.zeros((1, 32, 32, 3), "uint8")
+    marked[0, 8:12, 16:18] = 100  # upright, right of the middle
+    marked[0, 8:10, 18:20] = 200  # with a foot, so that its mirror image differs
+    rng = np.random.default_rng(0)
+    forms, corners = set(), []
+    for _ in range(300):
+        gray = augment(marked, rng)[0, ..., 0]
+        rows, columns = np.flatnonzero(gray.any(1)), np.flatnonzero(gray.any(0))
+        forms.add(gray[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].tobytes())
+        if gray[rows[0], columns[0]] == 100 and len(rows) == 4 and gray[rows[0], columns[-1]] == 200:
+            corners.append((rows[0] - 8, columns[0] - 16))
+    assert len(forms) == 8
+    assert np.abs(corners).max() == 4 and len(set(corners)) > 15
+
+
+def test_augmentation_never_repeats_itself():
+    picture = RNG.integers(0, 256, (1, 64, 64, 3), "uint8")
+    rng = np.random.default_rng(0)
+    seen = {augment(picture, rng).tobytes() for _ in range(200)}
+    assert len(seen) >= 195  # of 13,872 versions; chance alone repeats about one
+
+
+def test_the_bar_counts_all_steps(monkeypatch):
+    bars = []
+
+    class Bar:
+        def __init__(self, **settings):
+            self.settings, self.done, self.closed = settings, 0, False
+            bars.append(self)
+
+        def update(self, steps):
+            assert not self.closed
+            self.done += steps
+
+        def close(self):
+            self.closed = True
+
+    monkeypatch.setattr(training, "bar", Bar)
+    model = small_model()
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.fit(X, Y, batch_size=3, epochs=4, validation_data=(X, Y), verbose=0, callbacks=[progress_callback("head")])
+    data = batches(X, Y, keep, 4, steps=5, seed=0)
+    model.fit(data, epochs=2, verbose=0, callbacks=[progress_callback()])
+    assert [(b.settings["total"], b.done, b.closed) for b in bars] == [(12, 12, True), (10, 10, True)]
+    assert [b.settings["label"] for b in bars] == ["head", "training"]
