@@ -5,6 +5,7 @@ import json
 import os
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ def fingerprint(*parts: Any) -> str:
             digest.update(f"{part.dtype.str}{part.shape}".encode())
             digest.update(np.ascontiguousarray(part).data)
         else:
-            digest.update(json.dumps(part, sort_keys=True).encode())
+            digest.update(json.dumps(part, sort_keys=True).encode() + b"\n")  # or 1, 23 would be 12, 3
     return digest.hexdigest()
 
 
@@ -39,17 +40,19 @@ def _write(path: Path, write: Callable[[Path], Any]) -> None:
         write(beside)
         os.replace(beside, path)
     except OSError:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink()
 
 
 def cached_arrays(key: str, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """The arrays kept under `key` (a `fingerprint`), or else what `compute` gives, which is then kept."""
     path = cache_folder() / f"{key}.npz"
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             return {name: kept[name] for name in kept.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):  # not there, or damaged: make it anew
-        arrays = compute()
+    except (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile):
+        pass  # not there, or damaged: make it anew
+    arrays = compute()
     _write(path, lambda file: np.savez(file, **arrays))
     return arrays
 
@@ -67,13 +70,14 @@ def cached_table(name: str, settings: dict[str, Any], compute: Callable[[], Any]
     for path, where in ((shipped, "that comes with the course"), (own, "that this machine computed before")):
         try:
             kept = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError):
+            made_with, table = kept["settings"], kept["table"]
+        except (OSError, ValueError, KeyError, TypeError):  # not there, or damaged
             continue
-        if kept.get("settings") == settings:
+        if made_with == settings:
             print(f"Table '{name}': loaded the one {where}, made with these very settings.")
-            return kept["table"]
+            return table
     print(f"Table '{name}': there is none for these settings yet, so it is computed now and kept.")
-    table = compute()
+    table = json.loads(json.dumps(compute()))  # the same now as when it is loaded
     text = json.dumps({"settings": settings, "table": table}) + "\n"
     _write(shipped if os.environ.get("COURSE_SHIP_TABLES") else own, lambda file: file.write_text(text, "utf-8"))
     return table

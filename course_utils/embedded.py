@@ -35,9 +35,11 @@ def build(l2: float = 0.0, seed: int | None = None):
     seeds = keras.random.SeedGenerator(seed) if seed is not None else None
     decay = keras.regularizers.L2(l2) if l2 else None
 
+    def next_seed():
+        return None if seeds is None else int(np.asarray(seeds.next())[0])
+
     def start(scale=2.0):
-        value = None if seeds is None else int(np.asarray(seeds.next())[0])
-        return keras.initializers.VarianceScaling(scale, "fan_in", "truncated_normal", seed=value)
+        return keras.initializers.VarianceScaling(scale, "fan_in", "truncated_normal", seed=next_seed())
 
     def conv(x, name, width, size, stride=1, scale=2.0):
         x = layers.Conv2D(
@@ -65,7 +67,8 @@ def build(l2: float = 0.0, seed: int | None = None):
             x = conv(x, f"{name}_shortcut_conv", width, 1, stride)
         x = layers.ReLU(name=name)(layers.Add(name=f"{name}_add")([x, y]))
     x = layers.GlobalAveragePooling2D(name="pool")(x)
-    x = layers.Dense(len(shapes.class_names()), name="logits")(x)
+    begin = keras.initializers.GlorotUniform(next_seed())
+    x = layers.Dense(len(shapes.class_names()), kernel_initializer=begin, name="logits")(x)
     return keras.Model(inputs, layers.Softmax(name="predictions")(x), name="embedded")
 
 
@@ -77,13 +80,18 @@ def preprocess(pictures: np.ndarray) -> np.ndarray:
 def load_weights(model, weights: Path | None = None, card: Path | None = None) -> None:
     """Load the shipped weights into a network made by `build`.
 
-    Raises `DamagedFile` where the file is not there or its SHA-256 is not the one on its card.
+    Raises `DamagedFile` where a file is not there, or where the weights' SHA-256 is not the one on their card.
     """
     weights, card = weights or DATA / WEIGHTS, card or DATA / CARD
     advice = "install the course again, or make the weights anew with `course train-embedded`."
-    if not weights.is_file() or not card.is_file():
-        raise DamagedFile(f"The embedded source's weights are missing ({weights.name}): {advice}")
-    if hashlib.sha256(weights.read_bytes()).hexdigest() != read_card(card)["sha256"]:
+    for file in (weights, card):
+        if not file.is_file():
+            raise DamagedFile(f"The embedded source's weights are missing ({file.name}): {advice}")
+    try:
+        wanted = read_card(card)["sha256"]
+    except (ValueError, KeyError, TypeError):
+        raise DamagedFile(f"The card of the embedded source's weights is damaged ({card.name}): {advice}") from None
+    if hashlib.sha256(weights.read_bytes()).hexdigest() != wanted:
         raise DamagedFile(f"The embedded source's weights were altered or cut short ({weights.name}): {advice}")
     with np.load(weights) as stored:
         for variable in model.variables:

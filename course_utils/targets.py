@@ -52,11 +52,18 @@ class Target:
                 f"Target '{self.name}' has only one class or value in its training labels, so there is nothing "
                 "to tell apart: add pictures of at least one more."
             )
-        if self.class_names and (kinds.dtype.kind not in "iu" or kinds.min() < 0 or kinds.max() >= len(self.class_names)):
+        every, classes = np.unique(np.concatenate([self.labels, self.test_labels])), len(self.class_names)
+        if classes and (every.dtype.kind not in "iu" or every.min() < 0 or every.max() >= classes):
             raise BadTarget(
-                f"Target '{self.name}' names {len(self.class_names)} classes, so its labels must be whole numbers "
-                f"from 0 to {len(self.class_names) - 1}: check the labels, or the list of class names."
+                f"Target '{self.name}' names {classes} classes, so its labels must be whole numbers "
+                f"from 0 to {classes - 1}: check the labels, or the list of class names."
             )
+        for k, name in enumerate(self.class_names):
+            if k not in kinds:
+                raise BadTarget(
+                    f"Target '{self.name}' has no training picture of its class '{name}': "
+                    "add some, or leave the class out."
+                )
 
     def draw(self, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """A random training set: n pictures per class (n pictures in all for regression) and their labels.

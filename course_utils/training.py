@@ -42,19 +42,24 @@ def augment(pictures: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def batches(pictures, labels, prepare, size: int, steps: int, seed: int, augmented: bool = False):
-    """A Keras data set of `steps` random batches of `size` pictures, without end of epochs to think about.
+    """A Keras data set of `steps` random batches of `size` pictures.
 
     `prepare` turns uint8 pictures into the model's input (a source's `preprocess`). Each batch is drawn, and
-    augmented where asked, anew.
+    augmented where asked, anew; so is each epoch of one `fit`.
     """
     import keras
 
     class Batches(keras.utils.PyDataset):
+        done = 0  # steps of the epochs before
+
         def __len__(self):
             return steps
 
+        def on_epoch_end(self):
+            self.done += steps
+
         def __getitem__(self, step):
-            rng = np.random.default_rng([seed, step])
+            rng = np.random.default_rng([seed, self.done + step])
             chosen = rng.choice(len(pictures), size, replace=len(pictures) < size)
             x = augment(pictures[chosen], rng) if augmented else pictures[chosen]
             return prepare(x), labels[chosen]

@@ -109,7 +109,7 @@ def parameter_table(model) -> list[ParameterRow]:
 
 def snapshot(model) -> dict[str, np.ndarray]:
     """A copy of every weight of the model, BatchNorm's statistics too, by the variable's path."""
-    return {w.path: np.array(w) for w in model.weights}
+    return {w.path: np.asarray(w).copy() for w in model.weights}
 
 
 def moved(model, before: dict[str, np.ndarray]) -> dict[str, float]:
@@ -119,7 +119,7 @@ def moved(model, before: dict[str, np.ndarray]) -> dict[str, float]:
     """
     change = {}
     for w in model.weights:
-        now, then = np.array(w), before[w.path]
+        now, then = np.asarray(w), before[w.path]
         distance = float(np.linalg.norm(now - then))
         change[w.path] = distance / max(float(np.linalg.norm(then)), 1e-12) if distance else 0.0
     return change
