@@ -10,6 +10,7 @@ import threading
 import weakref
 import zipfile
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -392,13 +393,12 @@ def test_one_file_serves_every_input_size(keras_home, weight_files):
     shutil.copy(weight_files / NO_TOP, keras_home)
     full = load_source("MobileNetV2", classifier=False)
     assert full.model.output.shape[1:] == (7, 7, 1280) and full.class_names == ()
-    source = load_source("MobileNetV2", classifier=False, input_size=(96, 160))
-    assert (
-        source.model.output.shape[1:] == (3, 5, 1280) and "96 x 160 pixels (trained at 224 x 224)" in source.provenance
-    )
+    source = load_source("MobileNetV2", classifier=False, input_size=(96, 96))
+    assert source.model.output.shape[1:] == (3, 3, 1280)
+    assert "96 x 96 pixels (trained at 224 x 224)" in source.provenance
     for one, other in zip(full.model.get_weights(), source.model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
-    assert source.preprocess(pictures()).shape == (3, 96, 160, 3)
+    assert source.preprocess(pictures()).shape == (3, 96, 96, 3)
 
 
 def test_input_sizes_that_cannot_be(keras_home):
@@ -428,6 +428,15 @@ def test_damaged_weights(keras_home, weight_files, kind):
     text = sentence(DamagedFile, lambda: load_source("MobileNetV2"))
     assert str(keras_home / FULL) in text
     assert (keras_home / FULL).exists()  # it is the user's to delete
+
+
+def test_weights_that_are_no_numbers(keras_home, weight_files):
+    shutil.copy(weight_files / FULL, keras_home)
+    kernels = []
+    with h5py.File(keras_home / FULL, "r+") as file:
+        file.visititems(lambda _, item: kernels.append(item) if isinstance(item, h5py.Dataset) else None)
+        kernels[0][...] = np.nan
+    assert "does not hold them" in sentence(DamagedFile, lambda: load_source("MobileNetV2"))
 
 
 def test_weights_with_a_wrong_hash(keras_home, weight_files):
@@ -504,6 +513,19 @@ def test_server_that_never_answers(silent_server, monkeypatch):
     monkeypatch.setattr(weights, "PATIENCE", 0.3)
     silent_server()
     assert "127.0.0.1 did not answer within" in sentence(SourceUnavailable, lambda: load_source("MobileNetV2"))
+
+
+def test_a_host_whose_name_is_not_found_in_time(monkeypatch):
+    monkeypatch.setattr(weights, "PATIENCE", 0.3)
+    answered = threading.Event()
+
+    def look_up(*_, **__):  # looking up a name knows no time limit
+        answered.wait(10)
+        raise OSError("no such host")
+
+    monkeypatch.setattr("urllib.request.urlopen", look_up)
+    assert "did not answer within" in sentence(SourceUnavailable, lambda: load_source("MobileNetV2"))
+    answered.set()
 
 
 def test_download_that_stalls(keras_home, silent_server, monkeypatch):
@@ -603,7 +625,7 @@ def test_preprocessing_leaves_the_pictures_alone(source):
 
 def test_shrinking_is_antialiased(source):
     stripes = np.zeros((1, 256, 256, 3), "uint8")
-    stripes[:, :, ::2] = 255  # finer than 64 pixels can show: all that is left is their mean
+    stripes[:, :, 1::4] = stripes[:, :, 2::4] = 255  # finer than 64 pixels can show: what is left is their mean
     shrunk = source.preprocess(stripes)
     assert shrunk.shape == (1, 64, 64, 3) and np.abs(shrunk[:, 2:-2, 2:-2]).max() < 0.05
     ramp = np.repeat(np.arange(32, dtype="uint8")[None, :, None] * 8, 32, 0).repeat(3, -1)[None]
