@@ -131,15 +131,16 @@ def install():
 def _run_pip(command):
     """Run pip, with one line that tells how far it is in place of pip's thousand; its warnings and errors stay."""
     with open(os.path.join(ROOT, "requirements.lock"), encoding="utf-8") as file:
-        total = sum("==" in line for line in file)  # about: some are for other systems
+        total = sum("==" in line for line in file)
     pip = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8", errors="replace")
     width, seen = shutil.get_terminal_size().columns - 1, 0
     try:
         for line in pip.stdout:
             line = line.strip()
-            seen += line.startswith(("Collecting ", "Requirement already satisfied: "))
+            total -= line.startswith("Ignoring ")  # meant for other systems
+            seen += line.startswith(("Collecting ", "Processing ", "Requirement already satisfied: "))
             if sys.stdout.isatty():
-                shown = "%4d of about %d  %s" % (seen, total, line)
+                shown = "%4d of %d  %s" % (seen, total, line)
                 print("\r" + shown[:width].ljust(width), end="", flush=True)
             elif line.startswith("Installing collected packages"):
                 print("  %d packages are here, and are unpacked now ..." % seen, flush=True)
