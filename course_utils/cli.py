@@ -166,6 +166,7 @@ def lock():
 def train_embedded(pictures, seed, folder, yes):
     """Train the embedded source again, from nothing but its renderer."""
     from . import embedded
+    from .lesson import start
     from .progress import bar
 
     files = [(folder or Path(str(embedded.DATA))) / name for name in (embedded.WEIGHTS, embedded.CARD)]
@@ -176,6 +177,7 @@ def train_embedded(pictures, seed, folder, yes):
     )
     if not yes and any(file.exists() for file in files):
         click.confirm("They are there already. Replace them?", abort=True)
+    start(seed)
     with bar(total=None, label="Training", unit="steps") as progress:
 
         def step(done, total, loss):

@@ -36,9 +36,9 @@ def update(root: Path) -> int:
     Versions that the lock has stay where they still fit. Raises `NotSetUp`.
     """
     if not shutil.which("uv"):
-        raise NotSetUp("The lock is made with uv, which is not on the PATH: install it (pip install uv) and try again.")
+        raise NotSetUp("The lock is made with uv, which is not on the PATH: install it (pip install uv).")
     if subprocess.run(_COMPILE.split(), cwd=root).returncode:
-        raise NotSetUp("The lock could not be made, for the reason that uv gives above, and the files are as they were.")
+        raise NotSetUp("The lock could not be made, for the reason that uv gives above: the files are as they were.")
     lock = (root / "requirements.lock").read_text("utf-8")
     (root / "environment.yml").write_text(environment(lock), "utf-8", newline="\n")
     return len(pinned(lock))
