@@ -1,5 +1,7 @@
 """Every picture of the course. One style: colours that colour-blind readers tell apart, axes with units, alt text."""
 
+from itertools import cycle
+
 import numpy as np
 
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#666666"  # Okabe & Ito 2008
@@ -72,7 +74,7 @@ def curves(x, lines: dict[str, tuple], xlabel: str, ylabel: str, title: str, cha
     """
     figure, ax = _axes()
     ends = []
-    for (label, (mean, half)), mark in zip(lines.items(), MARKS, strict=False):
+    for (label, (mean, half)), mark in zip(lines.items(), cycle(MARKS), strict=False):
         drawn = ax.errorbar(x, mean, half, marker=mark, ms=5, capsize=3, lw=1.6)
         ends.append([float(mean[-1]), label, drawn[0].get_color()])
     low, high = ax.get_ylim()
@@ -96,11 +98,13 @@ def bars(values: dict[str, float], xlabel: str, title: str, errors=None, highlig
     colours = [ORANGE if name == highlight else BLUE for name in names]
     ax.barh(names, list(values.values()), xerr=errors, color=colours, height=0.65, capsize=3)
     ax.invert_yaxis()
-    room = max(map(abs, values.values())) or 1
+    half = np.zeros(len(values)) if errors is None else np.asarray(errors)
+    ends = np.maximum(list(values.values()) + half, 0)
+    low, high = min(0, *(list(values.values()) - half)), ends.max()
     for k, value in enumerate(values.values()):
-        reach = errors[k] if errors is not None else 0
-        ax.annotate(f"{value:.3g}", (value + reach, k), (4, 0), textcoords="offset points", va="center", fontsize=9)
-    ax.set(xlabel=xlabel, title=title, xlim=(0, room * 1.12))
+        ax.annotate(f"{value:.3g}", (ends[k], k), (4, 0), textcoords="offset points", va="center", fontsize=9)
+    room = 0.12 * (high - low) or 1
+    ax.set(xlabel=xlabel, title=title, xlim=(low - room if low < 0 else 0, high + room))
     return figure
 
 
@@ -121,6 +125,8 @@ def predictions(pictures, answers, names, title: str):
             right.text(0.02, row, f"{label.replace('_', ' ')}  {p:.2f}", va="center", fontsize=8)
         right.set(xlim=(0, 1), yticks=[], xticks=[0, 1])
         right.tick_params(labelsize=7)
+        if k >= len(pictures) - columns:
+            right.set_xlabel("probability", fontsize=8, labelpad=0)
         right.invert_yaxis()
     figure.suptitle(title, x=0.01, ha="left", fontsize=10.5)
     return figure
@@ -236,7 +242,7 @@ def draws(results: dict[str, list], x):
     """Single results as dots: `results` maps a method to a list, for each x, of one score (%) for each draw."""
     figure, ax = _axes()
     step = 0.8 / len(results)
-    for k, ((label, columns), mark) in enumerate(zip(results.items(), MARKS, strict=False)):
+    for k, ((label, columns), mark) in enumerate(zip(results.items(), cycle(MARKS), strict=False)):
         places = [place + (k - (len(results) - 1) / 2) * step for place, column in enumerate(columns) for _ in column]
         ax.plot(places, np.concatenate(columns), mark, ms=5, alpha=0.75, label=label)
     ax.set_xticks(range(len(x)), [f"{v:g}" for v in x])
@@ -252,11 +258,15 @@ def zoo_plane(networks: dict[str, tuple[float, float]], frontier: list[str]):
     ax.plot(*zip(*rest, strict=True), "o", color=GREY, ms=5, alpha=0.6, ls="none")
     edge = [networks[name] for name in frontier]
     ax.plot(*zip(*edge, strict=True), "s-", color=BLUE, ms=6)
-    for name, (size, accuracy) in networks.items():
-        if name in frontier:
-            ax.annotate(name, (size, accuracy), (-5, 5), textcoords="offset points", ha="right", fontsize=8, color=BLUE)
-        elif name in ("VGG16", "ResNet50", "MobileNet", "MobileNetV2", "InceptionV3", "ResNet152"):
-            ax.annotate(name, (size, accuracy), (5, -10), textcoords="offset points", fontsize=8, color=GREY)
+    free = np.inf  # name a network of the edge only where its name does not run into the one above it
+    for name in reversed(frontier):
+        if networks[name][1] < free:
+            free = networks[name][1] - 1.0
+            offset = {"xytext": (-6, 5), "textcoords": "offset points", "ha": "right"}
+            ax.annotate(name, networks[name], fontsize=8, color=BLUE, **offset)
+    for name in ("VGG16", "ResNet50", "MobileNet", "InceptionV3", "ResNet152", "DenseNet121"):
+        if name in networks and name not in frontier:
+            ax.annotate(name, networks[name], xytext=(5, -10), textcoords="offset points", fontsize=8, color=GREY)
     ax.set(xscale="log", xlabel="file size (MB)", ylabel="ImageNet top-1 accuracy (%)", title="The zoo: no network is above the blue line")
     ticks = [10, 20, 50, 100, 200, 500, 1000]
     ax.set_xticks(ticks, map(str, ticks))
@@ -268,7 +278,7 @@ def zoo_plane(networks: dict[str, tuple[float, float]], frontier: list[str]):
 def depth_lines(cuts, lines: dict[str, tuple], ylabel: str, title: str):
     """Lines with intervals over depth: `lines` maps a label to (values, half widths), one for each cut."""
     figure, ax = _axes()
-    for (label, (mean, half)), mark in zip(lines.items(), MARKS, strict=False):
+    for (label, (mean, half)), mark in zip(lines.items(), cycle(MARKS), strict=False):
         ax.errorbar(range(len(cuts)), mean, half, marker=mark, ms=5, capsize=3, lw=1.6, label=label)
     ax.set_xticks(range(len(cuts)), cuts)
     ax.set(xlabel="cut, shallow to deep", ylabel=ylabel, title=title, ylim=(-3, 103))

@@ -37,6 +37,7 @@ def start(seed: int = 0) -> None:
         import tensorflow as tf
 
         tf.config.list_physical_devices()
+    tf.get_logger().setLevel("ERROR")  # its advice on retracing would stand among a lesson's outputs
     keras.utils.set_random_seed(seed)
     from .figures import use_style
 

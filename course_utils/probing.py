@@ -3,6 +3,8 @@
 Alain & Bengio 2016, "Understanding intermediate layers using linear classifier probes".
 """
 
+import json
+
 import numpy as np
 
 from .cache import cached_arrays, fingerprint
@@ -38,15 +40,18 @@ def features(model, inputs: np.ndarray, grid: int = 1) -> dict[str, np.ndarray]:
         return keras.layers.Flatten()(keras.layers.AdaptiveAveragePooling2D(grid)(x))
 
     def compute():
+        import tensorflow as tf
+
         pooled = keras.Model(model.input, {name: pool(x) for name, x in model.output.items()})
+        run = tf.function(lambda x: pooled(x, training=False), reduce_retracing=True)
         parts = [
-            pooled.predict_on_batch(inputs[start : start + BATCH])
+            run(tf.constant(inputs[start : start + BATCH]))
             for start in bar(range(0, len(inputs), BATCH), label="features", unit="batches")
         ]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    architecture = [[layer.name, type(layer).__name__] for layer in model.layers]
-    return cached_arrays(fingerprint(architecture, list(model.output), grid, inputs, *model.get_weights()), compute)
+    architecture = json.loads(model.to_json())["config"] | {"name": ""}  # Keras numbers the names of unnamed models
+    return cached_arrays(fingerprint(architecture, grid, inputs, *model.get_weights()), compute)
 
 
 def linear_probe(x: np.ndarray, y: np.ndarray, test_x: np.ndarray, test_y: np.ndarray, seed: int = 0) -> float:
@@ -63,7 +68,7 @@ def linear_probe(x: np.ndarray, y: np.ndarray, test_x: np.ndarray, test_y: np.nd
 
     if y.dtype.kind == "f":
         return float(make_pipeline(StandardScaler(), RidgeCV(np.logspace(-3, 3, 13))).fit(x, y).score(test_x, test_y))
-    head = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
+    head = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500, tol=1e-3))
     folds = min(3, int(np.bincount(y)[np.unique(y)].min()))
     if folds < 2:  # one picture per class: nothing to validate on
         return float(head.set_params(logisticregression__C=0.1).fit(x, y).score(test_x, test_y))

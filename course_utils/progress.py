@@ -13,14 +13,19 @@ def _in_notebook() -> bool:
 class _NotebookBar(tqdm):
     """tqdm drawn into one updated output: nothing on stderr, no widget, and only its last state is saved."""
 
-    def __init__(self, *args, **settings):
-        from IPython.display import display
+    _handle = None  # of the output, once there is one
 
-        self._handle = display({"text/plain": ""}, raw=True, display_id=True)
+    def __init__(self, *args, **settings):
         super().__init__(*args, **(settings | {"file": sys.stdout, "ncols": 88, "ascii": False}))
 
     def display(self, msg=None, pos=None, **_):
-        self._handle.update({"text/plain": msg if msg is not None else str(self)}, raw=True)
+        from IPython.display import display
+
+        page = {"text/plain": msg if msg is not None else str(self)}
+        if self._handle:
+            self._handle.update(page, raw=True)
+        else:
+            self._handle = display(page, raw=True, display_id=True)
 
     def clear(self, *_, **__):
         pass
@@ -29,12 +34,17 @@ class _NotebookBar(tqdm):
         if not self.disable:
             self.disable = True
             done = self.format_dict
+            if done["elapsed"] < self.delay:  # too short to have been shown at all
+                return type(self)._decr_instances(self)
             text = f"{done['prefix'] or 'done'}: {done['n']} {done['unit']} in {self.format_interval(done['elapsed'])}"
-            self._handle.update({"text/plain": text.replace(": :", ":")}, raw=True)
+            self.display(text.replace(": :", ":"))
             type(self)._decr_instances(self)
 
 
 def bar(iterable=None, total: int | None = None, label: str = "", unit: str = "steps") -> tqdm:
-    """A tqdm bar over `iterable`, or over `total` steps that the caller counts with `.update(k)`."""
+    """A tqdm bar over `iterable`, or over `total` steps that the caller counts with `.update(k)`.
+
+    It shows after one second: what is quicker needs no bar.
+    """
     kind = _NotebookBar if _in_notebook() else tqdm
-    return kind(iterable, total=total, desc=label, unit=unit, leave=False)
+    return kind(iterable, total=total, desc=label, unit=unit, leave=False, delay=1)
