@@ -99,7 +99,6 @@ def page(notebook: nbformat.NotebookNode, folder: Path) -> str:
     notebook = nbformat.from_dict(notebook)
     notebook.metadata["title"] = title_and_lead(notebook)[0]
     notebook.metadata.pop("widgets", None)
-    notebook.cells = [cell for cell in notebook.cells if execution.INJECTED not in cell.metadata.get("tags", ())]
     exporter = _Exporter(template_name="course", extra_template_basedirs=[str(_TEMPLATES)])
     return exporter.from_notebook_node(notebook, {"metadata": {"path": str(folder)}})[0]
 

@@ -77,9 +77,9 @@ def test_notebooks_link_to_each_others_pages(built):
     assert "01_fails.html" in [link["href"] for link in built.page.all("a")]
 
 
-def test_pages_show_the_run_but_not_papermills_cell(built):
+def test_pages_show_the_run_with_the_parameters_that_it_had(built):
+    assert 'SOURCE = "embedded"' in built.page.text
     assert f"embedded False {sys.executable}" in built.page.text
-    assert "# Parameters" not in built.page.text
 
 
 def test_index_shows_each_notebook_and_links_to_the_pages_there_are(built):
