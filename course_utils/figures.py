@@ -81,7 +81,9 @@ def curves(x, lines: dict[str, tuple], xlabel: str, ylabel: str, title: str, cha
     gap, place = 0.062 * (high - low), -np.inf
     for end, label, colour in sorted(ends):
         place = max(end, place + gap)
-        ax.annotate(label, (x[-1], place), (10, 0), "data", "offset points", color=colour, va="center", annotation_clip=False)
+        ax.annotate(
+            label, (x[-1], place), (10, 0), "data", "offset points", color=colour, va="center", annotation_clip=False
+        )
     if chance is not None:
         ax.axhline(chance, color=GREY, lw=1, ls=":")
         ax.annotate("guessing", (x[0], chance), (0, 3), textcoords="offset points", color=GREY, fontsize=8)
@@ -112,7 +114,9 @@ def predictions(pictures, answers, names, title: str):
     """Each picture beside its best answers as bars: `answers` holds a list of (class, probability) per picture."""
     columns = 2
     rows = -(-len(pictures) // columns)
-    figure, axes = _axes(rows, 2 * columns, figsize=(WIDTH, 1.55 * rows + 0.3), squeeze=False, width_ratios=[1, 1.1] * columns)
+    figure, axes = _axes(
+        rows, 2 * columns, figsize=(WIDTH, 1.55 * rows + 0.3), squeeze=False, width_ratios=[1, 1.1] * columns
+    )
     for ax in axes.flat:
         ax.axis("off")
     for k, (picture, answer, name) in enumerate(zip(pictures, answers, names, strict=True)):
@@ -133,7 +137,7 @@ def predictions(pictures, answers, names, title: str):
 
 
 def filters(kernels, title: str):
-    """First-layer filters in colour, each stretched to its own full range around grey: (h, w, 3, n), n ≤ 64 are shown."""
+    """First-layer filters in colour, stretched to its own range around grey: (h, w, 3, n), n ≤ 64 are shown."""
     kernels = np.moveaxis(np.asarray(kernels), -1, 0)[:64]
     scaled = kernels / np.abs(kernels).max((1, 2, 3), keepdims=True) / 2 + 0.5
     columns = 12
@@ -148,7 +152,7 @@ def filters(kernels, title: str):
 
 
 def activation_maps(picture, maps: dict, title: str, channels: int = 6):
-    """Activation maps of one picture, a row per cut: `maps` maps a cut to (h, w, c); the strongest channels are shown."""
+    """Activation maps of one picture, a row per cut: `maps` maps a cut to (h, w, c); the strongest are shown."""
     figure, axes = _axes(len(maps), channels + 1, figsize=(WIDTH, 1.12 * len(maps) + 0.35), squeeze=False)
     for row, (cut, values) in zip(axes, maps.items(), strict=True):
         for ax in row:
@@ -267,7 +271,12 @@ def zoo_plane(networks: dict[str, tuple[float, float]], frontier: list[str]):
     for name in ("VGG16", "ResNet50", "MobileNet", "InceptionV3", "ResNet152", "DenseNet121"):
         if name in networks and name not in frontier:
             ax.annotate(name, networks[name], xytext=(5, -10), textcoords="offset points", fontsize=8, color=GREY)
-    ax.set(xscale="log", xlabel="file size (MB)", ylabel="ImageNet top-1 accuracy (%)", title="The zoo: no network is above the blue line")
+    ax.set(
+        xscale="log",
+        xlabel="file size (MB)",
+        ylabel="ImageNet top-1 accuracy (%)",
+        title="The zoo: no network is above the blue line",
+    )
     ticks = [10, 20, 50, 100, 200, 500, 1000]
     ax.set_xticks(ticks, map(str, ticks))
     ax.set_xlim(6, 1700)

@@ -65,16 +65,18 @@ def linear_probe(x: np.ndarray, y: np.ndarray, test_x: np.ndarray, test_y: np.nd
     from sklearn.model_selection import GridSearchCV, StratifiedKFold
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
+    from threadpoolctl import threadpool_limits
 
     if y.dtype.kind == "f":
-        return float(make_pipeline(StandardScaler(), RidgeCV(np.logspace(-3, 3, 13))).fit(x, y).score(test_x, test_y))
-    head = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500, tol=1e-3))
-    folds = min(3, int(np.bincount(y)[np.unique(y)].min()))
-    if folds < 2:  # one picture per class: nothing to validate on
-        return float(head.set_params(logisticregression__C=0.1).fit(x, y).score(test_x, test_y))
-    splits = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    search = GridSearchCV(head, {"logisticregression__C": [0.001, 0.01, 0.1, 1]}, cv=splits)
-    return float(search.fit(x, y).score(test_x, test_y))
+        head = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-3, 3, 13)))
+    else:
+        head = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
+        folds = min(3, int(np.bincount(y)[np.unique(y)].min()))
+        if folds > 1:  # with one picture per class, there is nothing to choose by
+            splits = StratifiedKFold(folds, shuffle=True, random_state=seed)
+            head = GridSearchCV(head, {"logisticregression__C": [0.001, 0.01, 0.1, 1]}, cv=splits)
+    with threadpool_limits(1):  # matrices so small cost 16 times more processor time in two threads than in one
+        return float(head.fit(x, y).score(test_x, test_y))
 
 
 def interval(scores, axis: int = -1) -> tuple[np.ndarray, np.ndarray]:
@@ -83,5 +85,9 @@ def interval(scores, axis: int = -1) -> tuple[np.ndarray, np.ndarray]:
 
     scores = np.asarray(scores, "float64")
     n = scores.shape[axis]
-    half = t.ppf(0.975, n - 1) * scores.std(axis, ddof=1) / np.sqrt(n) if n > 1 else np.full(scores.mean(axis).shape, np.nan)
+    half = (
+        t.ppf(0.975, n - 1) * scores.std(axis, ddof=1) / np.sqrt(n)
+        if n > 1
+        else np.full(scores.mean(axis).shape, np.nan)
+    )
     return scores.mean(axis), half

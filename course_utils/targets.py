@@ -176,7 +176,9 @@ def _digits(seed: int) -> Target:
     order = np.random.default_rng(seed).permutation(len(pictures))
     pictures, labels = pictures[order], data.target[order].astype("int64")
     names = tuple(map(str, data.target_names))
-    return Target("digits", "Which handwritten digit?", pictures[:1200], labels[:1200], pictures[1200:], labels[1200:], names)
+    return Target(
+        "digits", "Which handwritten digit?", pictures[:1200], labels[:1200], pictures[1200:], labels[1200:], names
+    )
 
 
 TARGETS: dict[str, Callable[[int], Target]] = {

@@ -101,7 +101,9 @@ def parameter_table(model) -> list[ParameterRow]:
     """One row for each layer that has parameters, from input to output."""
     rows = []
     for layer in model.layers:
-        counts = [sum(int(np.prod(w.shape)) for w in kind) for kind in (layer.trainable_weights, layer.non_trainable_weights)]
+        counts = [
+            sum(int(np.prod(w.shape)) for w in kind) for kind in (layer.trainable_weights, layer.non_trainable_weights)
+        ]
         if any(counts):
             rows.append(ParameterRow(layer.name, tuple(layer.output.shape[1:]), *counts))
     return rows
