@@ -119,7 +119,7 @@ def make_environment():
 def install():
     """Install what the lock pins, then the project itself. What an interrupted run installed already is kept."""
     _write_stamp("not finished " + VENV)
-    print("Installing the packages of requirements.lock, about 2 GB on the disk ...", flush=True)
+    print("Installing the packages of requirements.lock, about 3 GB on the disk ...", flush=True)
     pip = [venv_file("python"), "-m", "pip", "install", "--disable-pip-version-check"]
     if os.environ.get("PYTHONDONTWRITEBYTECODE"):
         pip.append("--no-compile")

@@ -39,10 +39,14 @@ def show(figure, alt: str) -> None:
 
     import matplotlib.pyplot as plt
     from IPython.display import display
+    from PIL import Image
 
     page = io.BytesIO()
     figure.savefig(page, format="png")
     plt.close(figure)
+    if page.tell() > 500_000:  # many pictures in one: 256 colours do, in a third of the space
+        full, page = Image.open(page).convert("RGB"), io.BytesIO()
+        full.quantize(256).save(page, "png", optimize=True)
     metadata = {"image/png": {"alt": alt}}
     display({"image/png": page.getvalue(), "text/plain": alt}, raw=True, metadata=metadata)
 
