@@ -32,6 +32,10 @@ class Target:
     unit: str = ""
 
     def __post_init__(self):
+        for name in ("pictures", "labels", "test_pictures", "test_labels"):
+            array = np.asarray(getattr(self, name)).view()
+            array.flags.writeable = False  # one target serves a whole session
+            object.__setattr__(self, name, array)
         for part, pictures, labels in (
             ("training", self.pictures, self.labels),
             ("test", self.test_pictures, self.test_labels),

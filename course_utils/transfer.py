@@ -81,8 +81,8 @@ def unfreeze(model, first: str) -> list[str]:
         raise UnknownCut(f"The model has no layer named '{first}' to unfreeze from: choose one of {', '.join(names)}.")
     changed = []
     for layer in model.layers[names.index(first) :]:
-        if layer.weights and not isinstance(layer, keras.layers.BatchNormalization):
-            layer.trainable = True
+        layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
+        if layer.trainable_weights:
             changed.append(layer.name)
     return changed
 

@@ -287,3 +287,12 @@ def test_own_pictures_of_an_imagenet_source_are_photographs_of_its_classes():
 def test_own_pictures_of_unknown_classes_are_refused():
     with complains(BadTarget, "'mine'", "labelled pictures of your own"):
         own_pictures(SimpleNamespace(name="mine", class_names=("cats", "dogs")), 4, seed=0)
+
+
+def test_a_loaded_target_cannot_be_changed_by_accident():
+    target = load_target("digits")
+    for array in (target.pictures, target.labels, target.test_pictures, target.test_labels):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+    drawn, _ = target.draw(2, seed=0)
+    drawn[0] = 0  # a draw is the student's own

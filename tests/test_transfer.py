@@ -209,3 +209,12 @@ def test_what_cannot_be_cut_or_unfrozen_is_refused(source):
 def test_a_head_for_one_class_is_refused(source, classes):
     with complains(BadTarget, str(classes), "at least 2"):
         add_head(take_prefix(source, "stem"), classes)
+
+
+def test_unfreezing_freezes_a_batchnorm_that_was_trainable_before(source):
+    import keras
+
+    model = add_head(keras.models.clone_model(source.prefix("b1")), 2)
+    unfreeze(model, "b1_conv1")
+    assert model.get_layer("stem_bn").trainable  # before the first unfrozen layer, nothing is touched
+    assert not model.get_layer("b1_bn1").trainable and model.get_layer("b1_conv1").trainable
