@@ -143,7 +143,8 @@ def predictions(pictures, answers, names, title: str):
 def filters(kernels, title: str):
     """First-layer filters in colour, stretched to its own range around grey: (h, w, 3, n), n ≤ 64 are shown."""
     kernels = np.moveaxis(np.asarray(kernels), -1, 0)[:64]
-    scaled = kernels / np.abs(kernels).max((1, 2, 3), keepdims=True) / 2 + 0.5
+    largest = np.abs(kernels).max((1, 2, 3), keepdims=True)
+    scaled = kernels / np.where(largest, largest, 1) / 2 + 0.5  # a filter of zeros is grey
     columns = 12
     rows = -(-len(scaled) // columns)
     figure, axes = _axes(rows, columns, figsize=(WIDTH, rows * WIDTH / columns + 0.35), squeeze=False)

@@ -11,7 +11,7 @@ from .cache import cached_arrays, fingerprint
 from .progress import bar
 from .sources import Source
 
-BATCH = 64
+BATCH = 32
 
 
 def cut_features(
