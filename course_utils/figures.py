@@ -90,7 +90,8 @@ def curves(x, lines: dict[str, tuple], xlabel: str, ylabel: str, title: str, cha
         )
     if chance is not None:
         ax.axhline(chance, color=GREY, lw=1, ls=":")
-        ax.annotate("guessing", (x[0], chance), (0, 3), textcoords="offset points", color=GREY, fontsize=8)
+        between = (x[0] * x[min(1, len(x) - 1)]) ** 0.5  # clear of the points
+        ax.annotate("guessing", (between, chance), (0, -11), textcoords="offset points", color=GREY, fontsize=8)
     ax.set(xscale="log", xlabel=xlabel, ylabel=ylabel, title=title)
     ax.set_xticks(x, [f"{v:g}" for v in x])
     ax.minorticks_off()
