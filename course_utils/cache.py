@@ -65,7 +65,7 @@ def cached_table(name: str, settings: dict[str, Any], compute: Callable[[], Any]
     table one that comes with the course (`course notebooks` sets it).
     """
     settings = json.loads(json.dumps(settings))  # as it will look when it is read back: tuples become lists
-    shipped = Path(str(files("course_utils") / "data" / "tables" / f"{name}.json"))
+    shipped = _shipped(name)
     own = cache_folder() / f"{name}-{fingerprint(settings)[:16]}.json"
     for path, where in ((shipped, "that comes with the course"), (own, "that this machine computed before")):
         try:
@@ -78,6 +78,22 @@ def cached_table(name: str, settings: dict[str, Any], compute: Callable[[], Any]
             return table
     print(f"Table '{name}': there is none for these settings yet, so it is computed now and kept.")
     table = json.loads(json.dumps(compute()))  # the same now as when it is loaded
-    text = json.dumps({"settings": settings, "table": table}) + "\n"
-    _write(shipped if os.environ.get("COURSE_SHIP_TABLES") else own, lambda file: file.write_text(text, "utf-8"))
+    if os.environ.get("COURSE_SHIP_TABLES"):
+        ship_table(name, settings, table)
+    else:
+        _write(own, lambda file: file.write_text(_told(settings, table), "utf-8"))
     return table
+
+
+def ship_table(name: str, settings: dict[str, Any], table: Any) -> Path:
+    """Make a table one that comes with the course, in place of an earlier one, and return its path."""
+    _write(_shipped(name), lambda file: file.write_text(_told(settings, table), "utf-8"))
+    return _shipped(name)
+
+
+def _shipped(name: str) -> Path:
+    return Path(str(files("course_utils") / "data" / "tables" / f"{name}.json"))
+
+
+def _told(settings: dict[str, Any], table: Any) -> str:
+    return json.dumps({"settings": settings, "table": table}) + "\n"

@@ -189,6 +189,23 @@ def train_embedded(pictures, seed, folder, yes):
     click.echo(f"Names {card['accuracy']:.2%} of {card['tested_on']:,} fresh drawings rightly.")
 
 
+@main.command("train-halves")
+def train_halves():
+    """Repeat Yosinski's experiment in small, and replace the table that notebook 07 shows."""
+    from . import halves
+    from .cache import ship_table
+    from .lesson import start
+    from .progress import bar
+
+    click.echo(
+        f"Trains {halves.trainings()} small networks: about an hour on 2 cores. The table is replaced at the end."
+    )
+    start()
+    with bar(total=halves.trainings(), label="Training", unit="networks") as progress:
+        rows = halves.experiment(progress.update)
+    click.echo(f"Wrote {_shown(ship_table('halves', halves.SETTINGS, rows))}.")
+
+
 @main.command()
 def doctor():
     """Say what this machine has, and which source model the notebooks would take."""

@@ -21,13 +21,14 @@ DATA = files("course_utils") / "data"
 WEIGHTS, CARD = "embedded.npz", "embedded.json"
 
 
-def build(l2: float = 0.0, seed: int | None = None):
+def build(l2: float = 0.0, seed: int | None = None, side: int = shapes.SIZE, blocks=BLOCKS, classes: int = 48):
     """The untrained network as a Keras model: pictures (n, 64, 64, 3) scaled to -1 … 1, to 48 probabilities.
 
     A 7 x 7 stem with stride 2, six residual blocks after He et al. 2016 (two 3 x 3 convolutions with
     BatchNorm and a shortcut), global average pooling and one dense layer: 595,544 parameters. Every
     cut of `CUTS` is a layer's name; `<cut>_add` (`stem_bn` at the stem) holds its values before the ReLU.
-    `l2` is the weight decay on the kernels, for training. `seed` fixes the initial weights.
+    `l2` is the weight decay on the kernels, for training. `seed` fixes the initial weights. `side`, `blocks` and
+    `classes` make a smaller one.
     """
     import keras
     from keras import layers
@@ -54,11 +55,11 @@ def build(l2: float = 0.0, seed: int | None = None):
         )(x)
         return layers.BatchNormalization(name=name.replace("conv", "bn"))(x)
 
-    inputs = keras.Input((shapes.SIZE, shapes.SIZE, 3), name="picture")
+    inputs = keras.Input((side, side, 3), name="picture")
     # A small start lets weight decay win over the initial noise: the trained filters come out smooth.
     x = conv(inputs, "stem_conv", 24, 7, stride=2, scale=2 * 0.15**2)
     x = layers.ReLU(name="stem")(x)
-    for number, (width, stride) in enumerate(BLOCKS, 1):
+    for number, (width, stride) in enumerate(blocks, 1):
         name = f"b{number}"
         y = conv(x, f"{name}_conv1", width, 3, stride)
         y = layers.ReLU(name=f"{name}_relu1")(y)
@@ -68,7 +69,7 @@ def build(l2: float = 0.0, seed: int | None = None):
         x = layers.ReLU(name=name)(layers.Add(name=f"{name}_add")([x, y]))
     x = layers.GlobalAveragePooling2D(name="pool")(x)
     begin = keras.initializers.GlorotUniform(next_seed())
-    x = layers.Dense(len(shapes.class_names()), kernel_initializer=begin, name="logits")(x)
+    x = layers.Dense(classes, kernel_initializer=begin, name="logits")(x)
     return keras.Model(inputs, layers.Softmax(name="predictions")(x), name="embedded")
 
 

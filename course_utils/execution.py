@@ -12,6 +12,7 @@ from .errors import NotebookFailed
 from .kernels import CourseKernelManager
 
 INJECTED = "injected-parameters"  # papermill's tag of the cell that it puts in
+_WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,14 @@ def read(path: Path) -> nbformat.NotebookNode:
         raise NotebookFailed(
             f"The file {path.name} is no notebook that Jupyter can read ({reason}): restore the file."
         ) from None
+
+
+def drop_widgets(notebook: nbformat.NotebookNode) -> None:
+    """Leave of each widget the text that stands in its place: without a kernel it would be an empty frame."""
+    notebook.metadata.pop("widgets", None)
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            output.get("data", {}).pop(_WIDGET, None)
 
 
 def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:

@@ -5,7 +5,8 @@ from itertools import cycle
 import numpy as np
 
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#666666"  # Okabe & Ito 2008
-CYCLE = (BLUE, ORANGE, GREEN, PINK, "#56B4E9", "#D55E00", GREY)
+SKY, VERMILION = "#56B4E9", "#D55E00"
+CYCLE = (BLUE, ORANGE, GREEN, PINK, SKY, VERMILION, GREY)
 MARKS = "osD^vPX"
 WIDTH = 8.0  # inches: the width of every figure
 
@@ -51,7 +52,8 @@ def show(figure, alt: str) -> None:
     display({"image/png": page.getvalue(), "text/plain": alt}, raw=True, metadata=metadata)
 
 
-def _axes(*args, **settings):
+def new_figure(*args, **settings):
+    """`plt.subplots`, imported late: what needs no picture should not wait for matplotlib."""
     import matplotlib.pyplot as plt
 
     return plt.subplots(*args, **settings)
@@ -62,7 +64,7 @@ def picture_row(pictures, titles, columns: int = 8):
     columns = min(columns, len(pictures))
     rows = -(-len(pictures) // columns)
     side = WIDTH / columns
-    figure, axes = _axes(rows, columns, figsize=(WIDTH, rows * (side + 0.28)), squeeze=False)
+    figure, axes = new_figure(rows, columns, figsize=(WIDTH, rows * (side + 0.28)), squeeze=False)
     for ax in axes.flat:
         ax.axis("off")
     for ax, picture, title in zip(axes.flat, pictures, titles, strict=False):
@@ -76,7 +78,7 @@ def curves(x, lines: dict[str, tuple], xlabel: str, ylabel: str, title: str, cha
 
     The lines are labelled at their ends, in the order of their heights, so that nobody has to match a legend.
     """
-    figure, ax = _axes()
+    figure, ax = new_figure()
     ends = []
     for (label, (mean, half)), mark in zip(lines.items(), cycle(MARKS), strict=False):
         drawn = ax.errorbar(x, mean, half, marker=mark, ms=5, capsize=3, lw=1.6)
@@ -100,7 +102,7 @@ def curves(x, lines: dict[str, tuple], xlabel: str, ylabel: str, title: str, cha
 
 def bars(values: dict[str, float], xlabel: str, title: str, errors=None, highlight: str = ""):
     """Horizontal bars, the value written at each; `highlight` names the bar in another colour."""
-    figure, ax = _axes(figsize=(WIDTH, 0.5 + 0.36 * len(values)))
+    figure, ax = new_figure(figsize=(WIDTH, 0.5 + 0.36 * len(values)))
     names = list(values)
     colours = [ORANGE if name == highlight else BLUE for name in names]
     ax.barh(names, list(values.values()), xerr=errors, color=colours, height=0.65, capsize=3)
@@ -119,7 +121,7 @@ def predictions(pictures, answers, names, title: str):
     """Each picture beside its best answers as bars: `answers` holds a list of (class, probability) per picture."""
     columns = 2
     rows = -(-len(pictures) // columns)
-    figure, axes = _axes(
+    figure, axes = new_figure(
         rows, 2 * columns, figsize=(WIDTH, 1.55 * rows + 0.3), squeeze=False, width_ratios=[1, 1.1] * columns
     )
     for ax in axes.flat:
@@ -148,7 +150,7 @@ def filters(kernels, title: str):
     scaled = kernels / np.where(largest, largest, 1) / 2 + 0.5  # a filter of zeros is grey
     columns = 12
     rows = -(-len(scaled) // columns)
-    figure, axes = _axes(rows, columns, figsize=(WIDTH, rows * WIDTH / columns + 0.35), squeeze=False)
+    figure, axes = new_figure(rows, columns, figsize=(WIDTH, rows * WIDTH / columns + 0.35), squeeze=False)
     for ax in axes.flat:
         ax.axis("off")
     for ax, kernel in zip(axes.flat, scaled, strict=False):
@@ -159,7 +161,7 @@ def filters(kernels, title: str):
 
 def activation_maps(picture, maps: dict, title: str, channels: int = 6):
     """Activation maps of one picture, a row per cut: `maps` maps a cut to (h, w, c); the strongest are shown."""
-    figure, axes = _axes(len(maps), channels + 1, figsize=(WIDTH, 1.12 * len(maps) + 0.35), squeeze=False)
+    figure, axes = new_figure(len(maps), channels + 1, figsize=(WIDTH, 1.12 * len(maps) + 0.35), squeeze=False)
     for row, (cut, values) in zip(axes, maps.items(), strict=True):
         for ax in row:
             ax.set(xticks=[], yticks=[])
@@ -177,7 +179,7 @@ def activation_maps(picture, maps: dict, title: str, channels: int = 6):
 def patch_rows(rows: dict[str, np.ndarray], title: str):
     """Rows of patches of one size, a label before each row: `rows` maps a label to (n, s, s, 3)."""
     n = max(map(len, rows.values()))
-    figure, axes = _axes(len(rows), n, figsize=(WIDTH, len(rows) * (WIDTH - 1.1) / n + 0.4), squeeze=False)
+    figure, axes = new_figure(len(rows), n, figsize=(WIDTH, len(rows) * (WIDTH - 1.1) / n + 0.4), squeeze=False)
     for row, (label, patches) in zip(axes, rows.items(), strict=True):
         for ax in row:
             ax.set(xticks=[], yticks=[])
@@ -192,7 +194,7 @@ def patch_rows(rows: dict[str, np.ndarray], title: str):
 def heat_table(values, rows, columns, xlabel: str, title: str, form: str = "{:.0f}"):
     """A table as colours with the figure in each cell, each row's largest in bold: values (rows, columns)."""
     values = np.asarray(values, "float64")
-    figure, ax = _axes(figsize=(WIDTH, 0.38 * len(rows) + 1.0))
+    figure, ax = new_figure(figsize=(WIDTH, 0.38 * len(rows) + 1.0))
     ax.imshow(values, aspect="auto")
     middle = (values.min() + values.max()) / 2
     for r, line in enumerate(values):
@@ -211,7 +213,7 @@ def idea():
     """The scheme of transfer learning: a source network above, its frozen prefix with a new head below."""
     from matplotlib.patches import FancyBboxPatch
 
-    figure, ax = _axes(figsize=(WIDTH, 3.5))
+    figure, ax = new_figure(figsize=(WIDTH, 3.5))
     ax.set(xlim=(-1.75, 10.1), ylim=(-0.55, 4.1))
     ax.axis("off")
 
@@ -250,7 +252,7 @@ def idea():
 
 def draws(results: dict[str, list], x):
     """Single results as dots: `results` maps a method to a list, for each x, of one score (%) for each draw."""
-    figure, ax = _axes()
+    figure, ax = new_figure()
     step = 0.8 / len(results)
     for k, ((label, columns), mark) in enumerate(zip(results.items(), cycle(MARKS), strict=False)):
         places = [place + (k - (len(results) - 1) / 2) * step for place, column in enumerate(columns) for _ in column]
@@ -263,7 +265,7 @@ def draws(results: dict[str, list], x):
 
 def zoo_plane(networks: dict[str, tuple[float, float]], frontier: list[str]):
     """Accuracy (%) over file size (MB) for each network; those on `frontier` are joined and named."""
-    figure, ax = _axes(figsize=(WIDTH, 4.4))
+    figure, ax = new_figure(figsize=(WIDTH, 4.4))
     rest = [place for name, place in networks.items() if name not in frontier]
     ax.plot(*zip(*rest, strict=True), "o", color=GREY, ms=5, alpha=0.6, ls="none")
     edge = [networks[name] for name in frontier]
@@ -290,12 +292,28 @@ def zoo_plane(networks: dict[str, tuple[float, float]], frontier: list[str]):
     return figure
 
 
-def depth_lines(cuts, lines: dict[str, tuple], ylabel: str, title: str):
-    """Lines with intervals over depth: `lines` maps a label to (values, half widths), one for each cut."""
-    figure, ax = _axes()
+def depth_lines(cuts, lines: dict[str, tuple], ylabel: str, title: str, controls: dict[str, float] | None = None):
+    """Lines with intervals over depth: `lines` maps a label to (values, half widths), one for each cut.
+
+    `controls` are levels that do not depend on the cut.
+    """
+    figure, ax = new_figure()
     for (label, (mean, half)), mark in zip(lines.items(), cycle(MARKS), strict=False):
         ax.errorbar(range(len(cuts)), mean, half, marker=mark, ms=5, capsize=3, lw=1.6, label=label)
-    ax.set_xticks(range(len(cuts)), cuts)
+    for (label, value), style in zip((controls or {}).items(), cycle((":", "--", "-.")), strict=False):
+        ax.axhline(value, color="black", lw=1.2, ls=style, label=label)
+    ax.set_xticks(range(len(cuts)), cuts, rotation=0 if len(cuts) < 10 else 90)
     ax.set(xlabel="cut, shallow to deep", ylabel=ylabel, title=title, ylim=(-3, 103))
+    ax.legend(fontsize=9, **({"loc": "center left", "bbox_to_anchor": (1, 0.5)} if controls else {}))
+    return figure
+
+
+def agreement(true, predicted, xlabel: str, ylabel: str, title: str):
+    """Predicted over true values as dots, with the line on which they agree."""
+    figure, ax = new_figure(figsize=(WIDTH, 3.8))
+    low, high = min(true.min(), predicted.min()), max(true.max(), predicted.max())
+    ax.plot([low, high], [low, high], color=GREY, lw=1.2, ls="--", label="predicted = true")
+    ax.plot(true, predicted, "o", ms=3.5, alpha=0.5)
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     ax.legend(fontsize=9)
     return figure

@@ -12,7 +12,6 @@ from . import embedded, execution
 from .errors import NotebookFailed
 
 PARAMETERS = {"SOURCE": "embedded", "FAST": False}
-_WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def facts(notebook: nbformat.NotebookNode) -> dict[str, str]:
@@ -36,9 +35,9 @@ def committed_form(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
             del cell.metadata["tags"]
         if cell.cell_type == "code" and not cell.source.strip():
             cell.execution_count, cell.outputs = None, []
+    execution.drop_widgets(notebook)
     for number, cell in enumerate(execution.code_cells(notebook), 1):
         cell.execution_count = number
-        cell.outputs = [output for output in cell.outputs if _WIDGET not in output.get("data", ())]
         for output in cell.outputs:
             if output.output_type == "execute_result":
                 output.execution_count = number

@@ -98,7 +98,7 @@ def page(notebook: nbformat.NotebookNode, folder: Path) -> str:
     """The HTML page of an executed notebook, whole in itself. Pictures in its text are looked for in `folder`."""
     notebook = nbformat.from_dict(notebook)
     notebook.metadata["title"] = title_and_lead(notebook)[0]
-    notebook.metadata.pop("widgets", None)
+    execution.drop_widgets(notebook)
     exporter = _Exporter(template_name="course", extra_template_basedirs=[str(_TEMPLATES)])
     return exporter.from_notebook_node(notebook, {"metadata": {"path": str(folder)}})[0]
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
@@ -74,6 +75,11 @@ class Target:
 
         Raises `BadTarget` where the pool does not hold so many.
         """
+        chosen = self.choose(n, seed)
+        return self.pictures[chosen], self.labels[chosen]
+
+    def choose(self, n: int, seed: int) -> np.ndarray:
+        """Where in the pool the pictures of `draw` stand: indices, for features of the pool that are known already."""
         rng = np.random.default_rng(seed)
         groups = [np.flatnonzero(self.labels == k) for k in range(len(self.class_names))]
         groups = groups or [np.arange(len(self.labels))]
@@ -82,8 +88,7 @@ class Target:
             raise BadTarget(
                 f"Target '{self.name}' cannot give {n} training pictures per class: choose between 1 and {smallest}."
             )
-        chosen = rng.permutation(np.concatenate([rng.choice(group, n, replace=False) for group in groups]))
-        return self.pictures[chosen], self.labels[chosen]
+        return rng.permutation(np.concatenate([rng.choice(group, n, replace=False) for group in groups]))
 
 
 def _rendered(name: str, question: str, classes: tuple[str, ...], make: Callable, seed: int, unit: str = "") -> Target:
@@ -185,6 +190,20 @@ def _digits(seed: int) -> Target:
     )
 
 
+def _turned_digits(seed: int) -> Target:
+    from PIL import Image
+
+    digits, sets = load_target("digits", seed), []
+    for part, pictures in enumerate((digits.pictures, digits.test_pictures)):
+        angles = np.random.default_rng([seed, part, 13]).uniform(-45, 45, len(pictures)).astype("float32")
+        turned = [
+            Image.fromarray(p).rotate(float(a), Image.Resampling.BILINEAR)
+            for p, a in zip(pictures, angles, strict=True)
+        ]
+        sets += [np.stack([np.asarray(picture) for picture in turned]), angles]
+    return Target("turned digits", "By how much is the handwritten digit turned to the left?", *sets, unit="degrees")
+
+
 TARGETS: dict[str, Callable[[int], Target]] = {
     "unseen shapes": _unseen_shapes,
     "unseen shapes and textures": _unseen_both,
@@ -193,21 +212,29 @@ TARGETS: dict[str, Callable[[int], Target]] = {
     "count": _count,
     "size": _size,
     "digits": _digits,
+    "turned digits": _turned_digits,
 }
 
 
-@lru_cache(maxsize=8)
-def load_target(name: str, seed: int = 0) -> Target:
+_built = lru_cache(maxsize=8)(lambda name, seed: TARGETS[name](seed))
+
+
+def load_target(name: str | Path, seed: int = 0) -> Target:
     """A target by its name, one of `TARGETS`; `seed` renders other pictures of the same task.
 
     The digits are scikit-learn's copy of the UCI handwritten digits (8 x 8, enlarged to 64 x 64); there `seed`
-    splits them. Raises `BadTarget` where the name is not known.
+    splits them. A path is read as a folder of pictures (`folders.folder_target`). Raises `BadTarget` where the name
+    is not known.
     """
-    if name not in TARGETS:
-        near = get_close_matches(name, TARGETS, 1)
-        hint = f"did you mean '{near[0]}'?" if near else f"choose one of {', '.join(TARGETS)}."
-        raise BadTarget(f"There is no target named '{name}': {hint}")
-    return TARGETS[name](seed)
+    if name in TARGETS:
+        return _built(name, seed)
+    if isinstance(name, Path) or "/" in name or "\\" in name or Path(name).is_dir():
+        from .folders import folder_target
+
+        return folder_target(name, seed)
+    near = get_close_matches(name, TARGETS, 1)
+    hint = f"did you mean '{near[0]}'?" if near else f"choose one of {', '.join(TARGETS)}, or give a folder's path."
+    raise BadTarget(f"There is no target named '{name}': {hint}")
 
 
 # Sample photographs that installed packages bring along, with the ImageNet class that they show ("" for none).

@@ -1,6 +1,7 @@
 """The `course` command as people type it."""
 
 import importlib
+import json
 import shutil
 import subprocess
 import sys
@@ -147,6 +148,17 @@ def test_training_asks_before_it_replaces_weights(tmp_path, monkeypatch):
     assert course(*arguments, "--yes").exit_code == 0
     assert course(*arguments[:5], "--to", str(tmp_path / "new")).exit_code == 0
     assert asked == [(256, 3, tmp_path)] * 2 + [(256, 3, tmp_path / "new")]
+
+
+def test_the_halves_are_trained_again_and_their_table_replaced(tmp_path, monkeypatch):
+    from course_utils import cache, halves
+
+    monkeypatch.setattr(cache, "_shipped", lambda name: tmp_path / f"{name}.json")
+    monkeypatch.setattr(halves, "experiment", lambda done: [done() or {"kind": "base"}])
+    result = course("train-halves")
+    assert result.exit_code == 0 and f"{halves.trainings()} small networks" in result.output
+    kept = json.loads((tmp_path / "halves.json").read_text("utf-8"))
+    assert kept == {"settings": halves.SETTINGS, "table": [{"kind": "base"}]}
 
 
 def test_doctor_says_which_source_and_why(monkeypatch, tmp_path):

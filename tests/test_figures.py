@@ -11,7 +11,7 @@ from matplotlib.colors import to_hex
 from matplotlib.text import Text
 from PIL import Image
 
-from course_utils import figures
+from course_utils import depth_figures, figures, tuning_figures
 
 RNG = np.random.default_rng(0)
 PALETTE = {colour.upper() for colour in (*figures.CYCLE, "#B34700")}
@@ -30,6 +30,13 @@ ANSWERS = [[(f"quite_a_long class name {k}", p) for k, p in enumerate((0.8, 0.1,
 ZOO = {"MobileNet": (16, 70.4), "MobileNetV2": (14, 71.3), "VGG16": (528, 71.3), "EfficientNetV2L": (479, 85.7),
        "ResNet50": (98, 74.9), "ConvNeXtXLarge": (1310, 86.7), "EfficientNetB0": (29, 77.1)}  # fmt: skip
 FRONTIER = ["MobileNetV2", "EfficientNetB0", "EfficientNetV2L", "ConvNeXtXLarge"]
+
+PANEL = {
+    "lines": {f"n = {n}": measured(k, 8) for k, n in enumerate((5, 20, 100))},
+    "controls": {"raw pixels": 14.0, "random prefix, best cut": 17.0},
+    "best": 4,
+    "worse": np.array([True, True, True, False, False, False, True, True]),
+}
 
 # Each draws one figure, with texts as long as the course's own.
 DRAWN = {
@@ -67,6 +74,50 @@ DRAWN = {
     "depth_lines": lambda: figures.depth_lines(
         CUTS, {m: measured(k, 8) for k, m in enumerate(METHODS)}, "read by a linear head (0 guessing, 100 perfect)",
         "What the layers build, and what they let go",
+    ),
+    "agreement": lambda: figures.agreement(
+        np.arange(9.0), np.arange(9.0)[::-1], "true angle (degrees)", "predicted angle (degrees)",
+        "One dot is one picture",
+    ),
+    "verdict_panels": lambda: depth_figures.verdict_panels(
+        CUTS, {name: PANEL for name in ("unseen shapes", "pose", "stripe orientation")}, "test accuracy (%)",
+        "Too shallow and too deep (n = 20 per class) for four targets; mean and 95 % interval, 5 draws",
+    ),
+    "neighbour_strip": lambda: depth_figures.neighbour_strip(
+        PICTURES[0], {cut: {"pictures": PICTURES[1:], "right": [True, False] * 3, "told": "frozen: 589,352 parameters\n"
+        "trained: 1,032\naccuracy: 94 ± 2 %"} for cut in CUTS}, "Which drawings look most like this four-point star?",
+    ),
+    "cut_view": lambda: depth_figures.cut_view(
+        CUTS, 4, PICTURES[0], RNG.random((3, 8, 8)), PICTURES[:4], [True, False, True, True],
+        "frozen: 171,944 parameters     trained: 520 (for 8 classes)",
+        {m: measured(k, 8) for k, m in enumerate(METHODS)},
+        "test accuracy (%), n = 20",
+    ),
+    "beside_published": lambda: depth_figures.beside_published(
+        {"title": "Ours: n = 100, linear head", "x": CUTS, "lines": {m: measured(k, 8) for k, m in enumerate(METHODS)},
+         "xlabel": "cut", "ylabel": "test accuracy (%)"},
+        [{"title": "Yosinski et al.: ImageNet B", "x": range(1, 8), "lines": {"AnB": [60 - k for k in range(7)]},
+          "xlabel": "layers kept", "ylabel": "top-1 (%)"}],
+        "Accuracy over depth, ours and published",
+    ),
+    "winners": lambda: depth_figures.winners(
+        CUTS, {"unseen shapes": np.array([5, 6, 6, 7]), "pose": np.array([4, 5, 5, 5])},
+        "The best cut by one draw of 5 pictures per class, 16 times",
+    ),
+    "gain_over_distance": lambda: depth_figures.gain_over_distance(
+        {"unseen shapes": ([0.3, 1.0, 3.0], [80, 20, 1], [3, 4, 2], ["", "tiles of 16", "tiles of 4"]),
+         "pose": ([0.8], [50], [4], [""])},
+        "distance from the source's own pictures (Fréchet, relative)",
+        "Cut at b6, n = 20 per class: transfer minus raw pixels, 95 % interval over 5 draws",
+    ),
+    "block_lines": lambda: tuning_figures.block_lines(
+        CUTS, {m: measured(k, 8) for k, m in enumerate(METHODS)} | {"head of zeros": (np.zeros(8), np.zeros(8))},
+        "gradient norm", "What reaches each block (mean and 95 % interval, 5 draws)",
+    ),
+    "trade_off": lambda: tuning_figures.trade_off(
+        {m: (20 * k + 20, 3, 90 - 20 * k, 5) for k, m in enumerate(METHODS)}, "digits: test accuracy (%)",
+        "left of the source task: accuracy (%)", "240 steps each, n = 20 per class; mean and 95 % interval, 5 draws",
+        ("frozen prefix", 70.0),
     ),
 }  # fmt: skip
 PLOTS = ("curves", "bars", "heat_table", "draws", "zoo_plane", "depth_lines")  # with axes that measure something
@@ -111,10 +162,11 @@ def texts(figure):
 def test_every_figure_of_the_course_is_drawn_here():
     public = {
         name
-        for name, value in vars(figures).items()
-        if callable(value) and not name.startswith("_") and value.__module__ == figures.__name__
+        for module in (figures, depth_figures, tuning_figures)
+        for name, value in vars(module).items()
+        if callable(value) and not name.startswith("_") and value.__module__ == module.__name__
     }
-    assert public == set(DRAWN) | {"show", "use_style"}
+    assert public == set(DRAWN) | {"show", "use_style", "new_figure"}
 
 
 def test_no_text_runs_out_of_the_page(figure):

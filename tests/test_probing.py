@@ -216,6 +216,64 @@ def test_a_grid_keeps_position_that_one_average_loses(source):
     assert scores[1] > scores[0] + 0.05 and scores[1] > 0.5
 
 
+@pytest.fixture
+def cheap_target():
+    """Eight classes of nothing but features: the pool's and the test's."""
+    from course_utils.targets import Target
+
+    labels, test_labels = np.repeat(np.arange(4), 12), np.repeat(np.arange(4), 10)
+    pictures = np.zeros((48, 2, 2, 3), "uint8"), np.zeros((40, 2, 2, 3), "uint8")
+    target = Target("cheap", "Which?", pictures[0], labels, pictures[1], test_labels, tuple("abcd"))
+    rng = np.random.default_rng(0)
+    centres = {"vague": 0.0, "clear": 6.0}
+    pool, test = (
+        {cut: far * np.eye(4)[y] + rng.normal(size=(len(y), 4)) for cut, far in centres.items()}
+        for y in (labels, test_labels)
+    )
+    return target, pool, test
+
+
+def test_a_sweep_probes_every_cut_with_the_draws_of_the_target(cheap_target):
+    target, pool, test = cheap_target
+    scores = probing.sweep(target, pool, test, (3, 9), draws=3, seed=5)
+    assert set(scores) == {3, 9} and scores[3].shape == (3, 2)
+    for n, table in scores.items():
+        for draw, row in enumerate(table):
+            chosen = target.choose(n, [5, draw])
+            alone = [
+                100 * linear_probe(pool[cut][chosen], target.labels[chosen], test[cut], target.test_labels, 5)
+                for cut in pool
+            ]
+            assert list(row) == pytest.approx(alone)
+    assert scores[9][:, 1].min() > 95 and scores[9][:, 0].max() < 60
+
+
+def test_many_probes_give_the_same_in_several_processes(cheap_target, monkeypatch):
+    target, pool, test = cheap_target
+    alone = probing.sweep(target, pool, test, (3,), draws=2)
+    monkeypatch.setattr(probing, "_WORTH_WORKERS", 1)
+    np.testing.assert_array_equal(probing.sweep(target, pool, test, (3,), draws=2)[3], alone[3])
+
+
+def test_the_penalty_is_the_one_that_a_grid_search_finds():
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV, StratifiedKFold
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    found = set()
+    for seed, spread in enumerate((0.2, 1.0, 4.0)):
+        rng = np.random.default_rng(seed)
+        y = np.repeat(np.arange(5), 12)
+        x = spread * rng.normal(size=(5, 20))[y] + rng.normal(size=(60, 20)) * 2
+        splits = StratifiedKFold(3, shuffle=True, random_state=seed)
+        head = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
+        search = GridSearchCV(head, {"logisticregression__C": [0.001, 0.01, 0.1, 1]}, cv=splits).fit(x, y)
+        assert probing._penalty(x, y, seed) == search.best_params_["logisticregression__C"]
+        found.add(probing._penalty(x, y, seed))
+    assert len(found) > 1
+
+
 def test_an_interval_is_students():
     # Mean 3, standard deviation 1.5811, and 2.776 is Student's t at 97.5 % for 4 degrees of freedom.
     mean, half = interval([1, 2, 3, 4, 5])

@@ -19,6 +19,7 @@ CLASSES = {
     "count": 5,
     "size": 0,
     "digits": 10,
+    "turned digits": 0,
 }
 
 
@@ -160,6 +161,29 @@ def test_digits_show_what_the_label_says():
         small = pictures[..., 0].reshape(-1, 8, 8, 8, 8).mean((2, 4)).reshape(len(labels), 64) / 255 * 16
         distance = (small**2).sum(1)[:, None] - 2 * small @ data.data.T + (data.data**2).sum(1)
         np.testing.assert_array_equal(data.target[distance.argmin(1)], labels)
+
+
+def test_digits_are_turned_by_the_angle_that_is_told():
+    from PIL import Image
+
+    digits, target = load_target("digits"), load_target("turned digits")
+    assert target.unit == "degrees" and np.abs(target.labels).max() <= 45 and np.ptp(target.test_labels) > 80
+    for part, of in ((digits.pictures, target.pictures), (digits.test_pictures, target.test_pictures)):
+        angles = target.labels if of is target.pictures else target.test_labels
+        for k in (0, 5, len(of) - 1):
+            errors = {}
+            for angle in (angles[k], -angles[k], angles[k] + 10):  # positive is anticlockwise
+                turned = Image.fromarray(part[k]).rotate(float(angle), Image.Resampling.BILINEAR)
+                errors[float(angle)] = np.abs(np.asarray(turned).astype(int) - of[k]).mean()
+            assert min(errors, key=errors.get) == float(angles[k]) and errors[float(angles[k])] == 0
+
+
+def test_what_is_chosen_is_what_is_drawn():
+    target = load_target("digits")
+    pictures, labels = target.draw(3, seed=[1, 2])
+    chosen = target.choose(3, seed=[1, 2])
+    np.testing.assert_array_equal(target.pictures[chosen], pictures)
+    np.testing.assert_array_equal(target.labels[chosen], labels)
 
 
 @pytest.mark.parametrize("n", [1, 7])

@@ -6,7 +6,7 @@ from helpers import complains
 
 from course_utils import training
 from course_utils.errors import CourseError
-from course_utils.training import augment, batches, gradient_norms, layer_rates, progress_callback
+from course_utils.training import augment, batches, gradient_norms, layer_rates, progress_callback, train_head
 
 RNG = np.random.default_rng(0)
 
@@ -249,3 +249,22 @@ def test_the_bar_counts_all_steps(monkeypatch):
     model.fit(data, epochs=2, verbose=0, callbacks=[progress_callback()])
     assert [(b.settings["total"], b.done, b.closed) for b in bars] == [(12, 12, True), (10, 10, True)]
     assert [b.settings["label"] for b in bars] == ["head", "training"]
+
+
+def test_a_head_trained_on_features_is_the_models_own_and_nothing_else_moves():
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((5,))
+    x = layers.Dense(4, activation="tanh", name="low")(inputs)
+    model = keras.Model(inputs, layers.Dense(3, activation="softmax", name="head")(x))
+    x = np.eye(5, dtype="float32")[np.arange(60) % 3]
+    y = np.arange(60) % 3
+    low = model.get_layer("low").get_weights()
+    train_head(model, x, y, 150, seed=0)
+    assert (model.predict(x, verbose=0).argmax(1) == y).all()
+    np.testing.assert_array_equal(model.get_layer("low").get_weights()[0], low[0])
+    once = model.get_layer("head").get_weights()
+    train_head(model, x, y, 5, seed=0)
+    assert (model.get_layer("head").get_weights()[0] != once[0]).any()

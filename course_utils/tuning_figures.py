@@ -1,0 +1,47 @@
+"""Pictures of fine-tuning: gradients and drift over depth, and what is gained and lost."""
+
+from itertools import cycle
+
+import numpy as np
+
+from .figures import CYCLE, GREY, MARKS, WIDTH, new_figure
+
+
+def block_lines(blocks, lines: dict[str, tuple], ylabel: str, title: str):
+    """Lines with intervals over the blocks on a logarithmic axis: `lines` maps a label to (mean, half).
+
+    A value of exactly zero has no place on such an axis: it is drawn at the bottom and labelled 0.
+    """
+    figure, ax = new_figure(figsize=(WIDTH, 3.6))
+    positive = np.concatenate([np.asarray(mean)[np.asarray(mean) > 0] for mean, _ in lines.values()])
+    floor = positive.min() / 4
+    for (label, (mean, half)), mark in zip(lines.items(), cycle(MARKS), strict=False):
+        mean = np.asarray(mean, "float64")
+        half = np.minimum(np.where(mean > 0, half, 0), 0.9 * np.maximum(mean, floor))
+        shown = np.where(mean > 0, mean, floor)
+        drawn = ax.errorbar(range(len(blocks)), shown, half, marker=mark, ms=5, capsize=3, lw=1.5, label=label)
+        for k in np.flatnonzero(mean == 0):
+            ax.annotate("0", (k, floor), (0, 6), textcoords="offset points", ha="center", color=drawn[0].get_color())
+    ax.set_xticks(range(len(blocks)), blocks, rotation=0 if len(blocks) < 12 else 90)
+    ax.set(yscale="log", xlabel="block, shallow to deep", ylabel=ylabel, title=title)
+    ax.legend(fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def trade_off(points: dict[str, tuple], xlabel: str, ylabel: str, title: str, start: tuple[str, float] | None = None):
+    """What is gained against what is kept: `points` maps a recipe to (x, half x, y, half y), in per cent.
+
+    The points are numbered, and the numbers explained beside the picture. `start` is a line at an x with its label.
+    """
+    figure, ax = new_figure(figsize=(WIDTH, 4.2))
+    for k, ((label, (x, dx, y, dy)), colour, mark) in enumerate(
+        zip(points.items(), cycle(CYCLE), cycle(MARKS), strict=False), 1
+    ):
+        ax.errorbar(x, y, dy, dx, marker=mark, ms=7, capsize=3, lw=1.4, color=colour, ls="none", label=f"{k}  {label}")
+        ax.annotate(str(k), (x, y), (7, 6), textcoords="offset points", color=colour, fontweight="bold")
+    if start:
+        ax.axvline(start[1], color=GREY, ls=":", lw=1.2)
+        ax.annotate(start[0], (start[1], 50), (-4, 0), textcoords="offset points", rotation=90, ha="right", va="center")
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title, xlim=(0, 103), ylim=(-3, 105))
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
+    return figure

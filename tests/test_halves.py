@@ -1,0 +1,92 @@
+"""Yosinski's experiment in small: what is copied, what is frozen, what is trained, and on which half."""
+
+import numpy as np
+import pytest
+
+from course_utils import embedded, halves, shapes
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Trainings of three steps on a few drawings."""
+    sizes = {"seeds": [4, 5], "pictures": 96, "steps": 3, "batch": 32, "peak rate": 1e-3, "tested on": 48}
+    monkeypatch.setattr(halves, "SETTINGS", sizes)
+    return sizes
+
+
+def test_the_halves_share_no_shape_and_hold_all():
+    for seed in range(3):
+        a, b = halves.split(seed)
+        assert len(a) == len(b) == 6 and set(a) | set(b) == set(shapes.SOURCE_SHAPES)
+    assert halves.split(0) != halves.split(1) and halves.split(2) == halves.split(2)
+
+
+def test_drawings_are_of_their_half_with_labels_that_fit(monkeypatch):
+    kept = []
+    render = shapes.render
+    monkeypatch.setattr(shapes, "render", lambda factors, rng: kept.append(factors) or render(factors, rng))
+    half = halves.split(0)[1]
+    pictures, labels = halves.drawings(half, 60, [0, 1])
+    assert pictures.shape == (60, 32, 32, 3) and pictures.dtype == np.uint8
+    assert set(kept[0]["shape_name"]) <= set(half)
+    names = shapes.class_names(half)
+    drawn = [f"{t} {s}" for t, s in zip(kept[0]["texture_name"], kept[0]["shape_name"], strict=True)]
+    assert [names[k] for k in labels] == drawn
+    again, _ = halves.drawings(half, 60, [0, 1])
+    np.testing.assert_array_equal(pictures, again)
+    assert (halves.drawings(half, 60, [0, 2])[0] != pictures).any()
+
+
+def layers_of(model, blocks):
+    return [layer for layer in model.layers if layer.weights and layer.name.split("_")[0] in blocks]
+
+
+def same(a, b):
+    return all(np.array_equal(x, y) for x, y in zip(a.get_weights(), b.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_the_first_blocks_are_copied_and_the_rest_is_new(small, frozen):
+    kept = halves.build(0)
+    model = halves.build(1, kept, first=3, frozen=frozen)
+    first, rest = halves.CUTS[:3], (*halves.CUTS[3:], "logits")
+    assert first == ("stem", "b1", "b2")
+    for layer in layers_of(model, first):
+        assert same(layer, kept.get_layer(layer.name)) and layer.trainable is not frozen
+    for layer in layers_of(model, rest):
+        assert layer.trainable
+        if layer.name.endswith(("conv", "conv1", "conv2", "logits")):
+            assert not same(layer, kept.get_layer(layer.name))
+    pictures, labels = halves.drawings(halves.split(0)[0], 64, 0)
+    halves.train(model, pictures, labels, 0)
+    for layer in layers_of(model, first):  # BatchNorm's statistics too
+        assert same(layer, kept.get_layer(layer.name)) is frozen
+
+
+def test_random_layers_are_those_of_no_trained_network(small):
+    model, other = halves.build(1, None, first=2), halves.build(2)
+    assert not same(model.get_layer("stem_conv"), other.get_layer("stem_conv"))
+    assert not model.get_layer("stem_conv").trainable and model.get_layer("b2_conv1").trainable
+
+
+def test_the_experiment_has_a_row_for_every_kind_cut_and_seed(small, monkeypatch):
+    monkeypatch.setattr(halves, "CUTS", halves.CUTS[:2])
+    trained, done = [], []
+    monkeypatch.setattr(halves, "train", lambda model, x, y, seed: trained.append(x.tobytes()))
+    rows = halves.experiment(lambda: done.append(1))
+    assert len(done) == len(trained) == halves.trainings() == 2 * (2 + 5 * 2)
+    found = {(row["seed"], row["kind"], row["cut"]) for row in rows}
+    wanted = {(s, k, c) for s in (4, 5) for k in halves.KINDS for c in halves.CUTS} | {(4, "base", ""), (5, "base", "")}
+    assert found == wanted and len(rows) == len(wanted)
+    assert all(0 <= row["accuracy"] <= 100 for row in rows)
+    per_seed = trained[: len(trained) // 2]
+    assert per_seed[0] not in per_seed[1:]  # half A once, then only half B
+    assert len(set(per_seed[1:])) == 1
+
+
+def test_accuracy_is_the_share_that_is_named_rightly(small):
+    model = halves.build(0)
+    pictures, labels = halves.drawings(halves.split(0)[0], 64, 3)
+    guesses = model.predict(embedded.preprocess(pictures), verbose=0).argmax(1)
+    assert halves.accuracy(model, pictures, guesses) == 100
+    assert halves.accuracy(model, pictures, (guesses + 1) % 24) == 0
