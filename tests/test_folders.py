@@ -1,0 +1,372 @@
+"""A folder of pictures: what is read from it, what is left out and said, and one sentence where nothing can be."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from helpers import complains
+from PIL import Image
+
+from course_utils.errors import BadInputSize, BadPictures, BadTarget
+from course_utils.folders import folder_target, read_picture
+from course_utils.targets import load_target
+
+
+def picture(seed, size=(20, 24)):
+    """A smooth random picture, which every format keeps."""
+    small = np.random.default_rng(seed).integers(0, 256, (3, 3, 3)).astype("uint8")
+    return Image.fromarray(small).resize(size[::-1], Image.Resampling.BICUBIC)
+
+
+def write(folder, classes, start=0, ending="png"):
+    """So many pictures of each class, all different; returns the folder."""
+    for name, count in classes.items():
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for k in range(count):
+            picture([start, *map(ord, name), k]).save(folder / name / f"{k:02}.{ending}")
+    return folder
+
+
+def bytes_of(pictures):
+    return [one.tobytes() for one in pictures]
+
+
+# What a folder may look like
+
+
+def test_a_folder_for_each_class_is_split_by_chance(tmp_path, capsys):
+    target = folder_target(write(tmp_path / "mine", {"b": 8, "a": 12}), side=16)
+    assert target.name == "mine" and target.class_names == ("a", "b") and target.question == "Which of these: a, b?"
+    assert np.bincount(target.labels).tolist() == [9, 6] and np.bincount(target.test_labels).tolist() == [3, 2]
+    assert target.pictures.shape == (15, 16, 16, 3) and target.pictures.dtype == np.uint8
+    every = bytes_of(target.pictures) + bytes_of(target.test_pictures)
+    assert len(set(every)) == 20
+    line = "mine: 15 training + 5 test pictures of 2 classes (a 9 + 3, b 6 + 2); split by chance with seed 0.\n"
+    assert capsys.readouterr().out == line
+    truth = {read_picture(file, 16).tobytes(): file.parent.name for file in tmp_path.rglob("*.png")}
+    for pictures, labels in ((target.pictures, target.labels), (target.test_pictures, target.test_labels)):
+        assert [truth[one] for one in bytes_of(pictures)] == [target.class_names[k] for k in labels]
+
+
+def test_the_seed_and_the_share_decide_the_split(tmp_path):
+    folder = write(tmp_path, {"a": 12, "b": 12})
+    first, again, other = (folder_target(folder, seed, side=16) for seed in (0, 0, 1))
+    assert bytes_of(first.test_pictures) == bytes_of(again.test_pictures)
+    assert set(bytes_of(first.test_pictures)) != set(bytes_of(other.test_pictures))
+    assert np.bincount(folder_target(folder, test_share=0.5, side=16).test_labels).tolist() == [6, 6]
+    for share, count in ((0.01, 1), (0.99, 11)):  # one of each class at least, on either side
+        assert np.bincount(folder_target(folder, test_share=share, side=16).test_labels).tolist() == [count] * 2
+
+
+@pytest.mark.parametrize("train, test", [("train", "test"), ("Train", "VAL"), ("training", "validation")])
+def test_a_given_split_is_kept(tmp_path, capsys, train, test):
+    write(tmp_path / train, {"a": 3, "b": 2})
+    write(tmp_path / test, {"a": 1, "b": 4}, start=1)
+    target = folder_target(tmp_path, side=16)
+    assert np.bincount(target.labels).tolist() == [3, 2] and np.bincount(target.test_labels).tolist() == [1, 4]
+    assert set(bytes_of(target.test_pictures)) == {
+        read_picture(f, 16).tobytes() for f in (tmp_path / test).rglob("*.png")
+    }
+    assert f"the folder's own split, {train}/ to train and {test}/ to test" in capsys.readouterr().out
+
+
+def test_of_three_parts_the_test_is_the_test(tmp_path, capsys):
+    for k, part in enumerate(("train", "val", "test")):
+        write(tmp_path / part, {"a": 2 + k, "b": 2}, start=k)
+    target = folder_target(tmp_path, side=16)
+    assert np.bincount(target.labels).tolist() == [5, 4] and np.bincount(target.test_labels).tolist() == [4, 2]
+    assert "train/ and val/ to train" in capsys.readouterr().out
+
+
+def test_folders_within_belong_to_the_class_and_hidden_ones_do_not(tmp_path, capsys):
+    write(tmp_path, {"a": 4, "b": 4, ".c": 4, "b/.ipynb_checkpoints": 3, "a/.d": 2})
+    write(tmp_path / "b", {"more": 2}, start=1)
+    picture(99).save(tmp_path / "a" / "._00.png")
+    target = folder_target(tmp_path, side=16)
+    assert target.class_names == ("a", "b") and len(target.labels) + len(target.test_labels) == 10
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_files_of_other_kinds_are_named_by_kind(tmp_path, capsys):
+    write(tmp_path, {"a": 4, "b": 4})
+    (tmp_path / "a" / "IMG_1.HEIC").write_bytes(b"x")
+    (tmp_path / "b" / "notes").write_text("x")
+    (tmp_path / "empty").mkdir()
+    assert len(folder_target(tmp_path, side=16).class_names) == 2
+    assert "left aside, 2 of them (.heic, no ending)" in capsys.readouterr().out
+
+
+def test_a_targets_name_may_be_a_path(tmp_path, monkeypatch):
+    folder = write(tmp_path / "mine", {"a": 4, "b": 4})
+    for path in (folder, str(folder)):
+        assert load_target(path).pictures.shape == (6, 224, 224, 3)
+    picture(77).save(folder / "a" / "new.png")
+    assert len(load_target(folder).labels) == 7  # looked at again, not remembered
+    monkeypatch.chdir(tmp_path)
+    assert load_target("mine").name == "mine"
+    with complains(BadTarget, "not_mine is not there"):
+        load_target("./not_mine")
+
+
+# What a file may hold
+
+
+@pytest.mark.parametrize("ending", ["jpg", "JPEG", "png", "PNG", "bmp", "gif", "webp"])
+def test_every_format_is_read(tmp_path, ending):
+    kept = picture(3, (32, 32))
+    kept.save(tmp_path / f"one.{ending}", **({} if ending in ("gif", "bmp") else {"quality": 95}))
+    got = read_picture(tmp_path / f"one.{ending}", 32)
+    assert got.shape == (32, 32, 3) and got.dtype == np.uint8
+    assert np.abs(got.astype(int) - np.asarray(kept)).mean() < (8 if ending == "gif" else 3)
+    write(tmp_path / "mine", {"a": 3, "b": 3}, ending=ending)
+    assert len(folder_target(tmp_path / "mine", side=16).labels) == 4
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp"])
+def test_pictures_are_turned_as_the_camera_was_held(tmp_path, ending):
+    upright = np.zeros((40, 40, 3), "uint8")
+    upright[:20] = 255, 0, 0  # red is up
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera lay on its side: to be turned by a quarter clockwise
+    Image.fromarray(np.rot90(upright)).save(tmp_path / f"one.{ending}", exif=exif)
+    got = read_picture(tmp_path / f"one.{ending}", 40).astype(int)
+    assert (got[:18, :, 0] > 200).all() and (got[22:, :, 0] < 60).all()
+
+
+def modes():
+    ramp = np.linspace(0, 255, 32).round().astype("uint8")[None].repeat(32, 0)
+    grey = Image.fromarray(ramp)
+    seen = np.stack([ramp] * 3, -1)
+    half = np.where(np.arange(32) < 16, 0, 255).astype("uint8")[None].repeat(32, 0)  # the left half is transparent
+    on_white = np.where(half[..., None] == 0, 255, seen)
+    both = Image.merge("LA", (grey, Image.fromarray(half)))
+    palette = grey.quantize(256)
+    see_through = palette.copy()
+    first = see_through.getpixel((0, 0))
+    on_white_first = seen.copy()
+    on_white_first[:, 0] = 255
+    return {
+        "grey.png": (grey, seen, {}),
+        "sixteen.png": (Image.fromarray(ramp.astype("uint16") * 257), seen, {}),
+        "bits.png": (Image.fromarray(half).convert("1"), np.stack([half] * 3, -1), {}),
+        "cmyk.jpg": (grey.convert("RGB").convert("CMYK"), seen, {"quality": 95}),
+        "opacity.png": (both, on_white, {}),
+        "rgba.png": (both.convert("RGBA"), on_white, {}),
+        "rgba.webp": (both.convert("RGBA"), on_white, {"lossless": True}),
+        "palette.png": (palette, seen, {}),
+        "see-through.png": (see_through, on_white_first, {"transparency": first}),
+        "see-through.gif": (see_through, on_white_first, {"transparency": first}),
+    }
+
+
+@pytest.mark.parametrize("name", modes())
+def test_every_kind_of_pixel_becomes_rgb(tmp_path, name):
+    image, expected, settings = modes()[name]
+    image.save(tmp_path / name, **settings)
+    got = read_picture(tmp_path / name, 32).astype(int)
+    assert np.abs(got - expected).max() <= (6 if name.endswith("jpg") else 1)
+
+
+def test_of_an_animation_the_first_picture_counts(tmp_path):
+    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / "one.gif", save_all=True, append_images=frames[1:])
+    assert read_picture(tmp_path / "one.gif", 16)[8, 8].tolist() == [255, 0, 0]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_square_in_the_middle_is_kept_in_its_proportions(tmp_path, turned):
+    y, x = np.mgrid[:60, :120]
+    disc = ((y - 29.5) ** 2 + (x - 59.5) ** 2 < 20**2) * 255
+    disc[:, :25] = disc[:, 95:] = 255  # the ends
+    Image.fromarray((disc.T if turned else disc).astype("uint8")).save(tmp_path / "one.png")
+    got = read_picture(tmp_path / "one.png", 30)[..., 0] > 127
+    rows, columns = np.flatnonzero(got.any(1)), np.flatnonzero(got.any(0))
+    assert len(rows) == len(columns) == 20 and rows[0] == columns[0] == 5  # a circle, and nothing of the ends
+
+
+def test_a_large_photograph_comes_out_as_if_all_of_it_were_decoded(tmp_path):
+    large = picture(5, (1500, 2000))
+    noise = np.random.default_rng(0).normal(0, 20, (1500, 2000, 3))
+    large = Image.fromarray((np.asarray(large) + noise).clip(0, 255).astype("uint8"))
+    large.save(tmp_path / "one.jpg", quality=95)
+    large.save(tmp_path / "one.bmp")
+    difference = np.abs(read_picture(tmp_path / "one.jpg", 96).astype(int) - read_picture(tmp_path / "one.bmp", 96))
+    assert difference.mean() < 1.5
+
+
+# What is left out, and said
+
+
+def spoil(folder):
+    """Three files that are no pictures, and one that is cut short."""
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "text.jpg").write_text("<html>not found</html>")
+    (folder / "other.webp").write_bytes(b"RIFF" + bytes(40))
+    picture(50, (200, 200)).save(folder / "whole.jpg")
+    whole = (folder / "whole.jpg").read_bytes()
+    (folder / "short.jpg").write_bytes(whole[: len(whole) // 2])
+
+
+def test_damaged_files_are_left_out_and_named(tmp_path, capsys):
+    write(tmp_path, {"a": 4, "b": 4})
+    spoil(tmp_path / "a")
+    target = folder_target(tmp_path, side=16)
+    assert len(target.labels) + len(target.test_labels) == 9
+    assert all(one.any() for one in target.pictures)  # no empty place is left for them
+    text = capsys.readouterr().out
+    assert "Damaged files were left out, 4 of them: " in text
+    assert all(f"a/{name}" in text for name in ("empty.png", "text.jpg", "other.webp", "short.jpg"))
+
+
+def test_of_many_damaged_files_five_are_named(tmp_path, capsys):
+    write(tmp_path, {"a": 4, "b": 4})
+    for k in range(7):
+        (tmp_path / "b" / f"bad{k}.png").write_bytes(b"")
+    folder_target(tmp_path, side=16)
+    text = capsys.readouterr().out
+    assert "7 of them: " in text and text.count("b/bad") == 5 and "…." in text
+
+
+def test_leakage_in_a_given_split_is_said_and_changes_nothing(tmp_path, capsys):
+    write(tmp_path / "train", {"a": 3, "b": 3})
+    write(tmp_path / "test", {"a": 3, "b": 3}, start=1)
+    Image.open(tmp_path / "train" / "a" / "01.png").save(
+        tmp_path / "test" / "b" / "copy.bmp"
+    )  # another file, same pixels
+    target = folder_target(tmp_path, side=16)
+    assert len(target.test_labels) == 7
+    text = capsys.readouterr().out
+    assert "Leakage" in text and "1 of them: test/b/copy.bmp; the first is the same as train/a/01.png" in text
+
+
+def test_copies_are_left_out_before_a_split_is_drawn(tmp_path, capsys):
+    write(tmp_path, {"a": 8, "b": 8})
+    for k in range(8):
+        Image.open(tmp_path / "a" / f"{k:02}.png").save(tmp_path / "b" / f"copy{k}.bmp")
+    target = folder_target(tmp_path, side=16)
+    every = bytes_of(target.pictures) + bytes_of(target.test_pictures)
+    assert len(every) == len(set(every)) == 16
+    assert np.bincount(target.test_labels).tolist() == [2, 2]
+    text = capsys.readouterr().out
+    assert "Copies were left out" in text and "8 of them: b/copy0.bmp, " in text and "the same as a/00.png" in text
+
+
+def test_a_long_folder_shows_a_bar(tmp_path, monkeypatch):
+    seen = []
+
+    def bar(files, label, unit):
+        seen.append((len(files), label, unit))
+        return files
+
+    monkeypatch.setattr("course_utils.folders.bar", bar)
+    folder_target(write(tmp_path / "mine", {"a": 3, "b": 3}), side=16)
+    assert seen == [(6, "mine", "pictures")]
+
+
+# What cannot be read at all
+
+
+def nothing(folder):
+    folder.mkdir()
+
+
+def loose(folder):
+    folder.mkdir()
+    picture(0).save(folder / "one.png")
+
+
+def one_class(folder):
+    write(folder, {"only": 4})
+
+
+def single(folder):
+    write(folder, {"a": 4, "lonely": 1})
+
+
+def a_file(folder):
+    folder.write_text("no folder")
+
+
+def all_damaged(folder):
+    write(folder, {"a": 2, "b": 4})
+    for file in (folder / "a").iterdir():
+        file.write_bytes(b"")
+
+
+def no_test_class(folder):
+    write(folder / "train", {"a": 2, "b": 2, "c": 2})
+    write(folder / "test", {"a": 2, "b": 2}, start=1)
+
+
+def no_training_class(folder):
+    write(folder / "train", {"a": 2, "b": 2})
+    write(folder / "test", {"a": 2, "b": 2, "d": 2}, start=1)
+
+
+def unlabelled_test(folder):
+    write(folder / "train", {"a": 2, "b": 2})
+    loose(folder / "test")
+
+
+def training_only(folder):
+    write(folder, {"train/a": 2, "train/b": 2})
+
+
+def copies_only(folder):
+    write(folder, {"a": 4, "b": 1})
+    for k in range(3):
+        picture(5).save(folder / "b" / f"copy{k}.png")
+    (folder / "b" / "00.png").unlink()
+
+
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (lambda folder: None, ["is not there", "one folder of pictures for each class"]),
+        (a_file, ["is a file and no folder"]),
+        (nothing, ["no folder in it holds a .jpg"]),
+        (loose, ["lie side by side", "make a folder in it"]),
+        (one_class, ["one class only, 'only'", "add a folder"]),
+        (single, ["no test picture of class 'lonely'", "add some"]),
+        (all_damaged, ["class 'a'", "whole"]),
+        (no_test_class, ["no test picture of class 'c'"]),
+        (no_training_class, ["no training picture of class 'd'"]),
+        (unlabelled_test, ["test", "lie side by side"]),
+        (training_only, ["one class only, 'train'"]),
+        (copies_only, ["no test picture of class 'b'", "copies"]),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_what_is_no_folder_of_classes_is_refused(tmp_path, make, words):
+    make(tmp_path / "mine")
+    with complains(BadTarget, "mine", *words):
+        folder_target(tmp_path / "mine", side=16)
+
+
+def test_impossible_settings_are_refused(tmp_path):
+    folder = write(tmp_path, {"a": 4, "b": 4})
+    for side in (0, 7, 64.0, "large", None):
+        with complains(BadInputSize, f"side={side!r}", "whole number"):
+            folder_target(folder, side=side)
+    for share in (0, 1, -0.1, 25):
+        with complains(BadTarget, f"test_share={share}", "0.25"):
+            folder_target(folder, test_share=share)
+
+
+def test_more_than_the_memory_holds_is_refused(tmp_path, monkeypatch):
+    folder = write(tmp_path, {"a": 4, "b": 4})
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=2 * 8 * 224 * 224 * 3))
+    with complains(BadTarget, "8 pictures", "224 x 224", "smaller side="):
+        folder_target(folder)
+    folder_target(folder, side=180)
+
+
+def test_a_picture_that_cannot_be_read_is_named(tmp_path):
+    with complains(BadPictures, "one.png is not there"):
+        read_picture(tmp_path / "one.png", 16)
+    with complains(BadPictures, "no file"):
+        read_picture(tmp_path, 16)
+    spoil(tmp_path)
+    for name in ("empty.png", "text.jpg", "other.webp", "short.jpg"):
+        with complains(BadPictures, name, "damaged or no picture"):
+            read_picture(tmp_path / name, 16)
