@@ -7,7 +7,7 @@ import numpy as np
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#666666"  # Okabe & Ito 2008
 SKY, VERMILION = "#56B4E9", "#D55E00"
 CYCLE = (BLUE, ORANGE, GREEN, PINK, SKY, VERMILION, GREY)
-MARKS = "osD^vPX"
+MARKS = "osD^vPX*"
 WIDTH = 8.0  # inches: the width of every figure
 
 

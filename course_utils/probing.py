@@ -57,6 +57,12 @@ def features(model, inputs: np.ndarray, grid: int = 1) -> dict[str, np.ndarray]:
     return cached_arrays(fingerprint(architecture, grid, inputs, *model.get_weights()), compute)
 
 
+def raw_pixels(pictures: np.ndarray) -> np.ndarray:
+    """The control without any network: 16 x 16 pixels of each picture in a row, 0 … 1, (n, 768)."""
+    rows, columns = (np.linspace(0, side, 16, endpoint=False).astype(int) for side in pictures.shape[1:3])
+    return pictures[:, rows][:, :, columns].reshape(len(pictures), -1) / 255.0
+
+
 def linear_probe(x: np.ndarray, y: np.ndarray, test_x: np.ndarray, test_y: np.ndarray, seed: int = 0) -> float:
     """Test score of a linear head on fixed features: accuracy 0 … 1 for classes, R² for values.
 

@@ -72,6 +72,10 @@ class _Renderer(IPythonRenderer):
     def inline_math(self, body):
         return _drawn(body)
 
+    def block_html(self, html):
+        """HTML as it was written: with pictures embedded, nbconvert would close each tag that a block leaves open."""
+        return super().block_html(html) if "<img" in html else html + "\n"
+
     def link(self, text, url, title=None):
         if re.fullmatch(r"[\w-]+\.ipynb", url):  # another notebook: here, its page
             url = url.replace(".ipynb", ".html")

@@ -17,9 +17,10 @@ def block_lines(blocks, lines: dict[str, tuple], ylabel: str, title: str):
     floor = positive.min() / 4
     for (label, (mean, half)), mark in zip(lines.items(), cycle(MARKS), strict=False):
         mean = np.asarray(mean, "float64")
-        half = np.minimum(np.where(mean > 0, half, 0), 0.9 * np.maximum(mean, floor))
+        half = np.where(mean > 0, half, 0)
         shown = np.where(mean > 0, mean, floor)
-        drawn = ax.errorbar(range(len(blocks)), shown, half, marker=mark, ms=5, capsize=3, lw=1.5, label=label)
+        reach = [np.minimum(half, 0.9 * shown), half]  # downwards a logarithmic axis has no room for all of it
+        drawn = ax.errorbar(range(len(blocks)), shown, reach, marker=mark, ms=5, capsize=3, lw=1.5, label=label)
         for k in np.flatnonzero(mean == 0):
             ax.annotate("0", (k, floor), (0, 6), textcoords="offset points", ha="center", color=drawn[0].get_color())
     ax.set_xticks(range(len(blocks)), blocks, rotation=0 if len(blocks) < 12 else 90)

@@ -96,7 +96,8 @@ DRAWN = {
     "beside_published": lambda: depth_figures.beside_published(
         {"title": "Ours: n = 100, linear head", "x": CUTS, "lines": {m: measured(k, 8) for k, m in enumerate(METHODS)},
          "xlabel": "cut", "ylabel": "test accuracy (%)"},
-        [{"title": "Yosinski et al.: ImageNet B", "x": range(1, 8), "lines": {"AnB": [60 - k for k in range(7)]},
+        [{"title": "Yosinski et al.: ImageNet B", "x": range(1, 8),
+          "lines": {"AnB": [60 - k for k in range(7)], "single seeds": RNG.random((3, 7))},
           "xlabel": "layers kept", "ylabel": "top-1 (%)"}],
         "Accuracy over depth, ours and published",
     ),

@@ -1,5 +1,7 @@
 """Yosinski's experiment in small: what is copied, what is frozen, what is trained, and on which half."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -90,3 +92,11 @@ def test_accuracy_is_the_share_that_is_named_rightly(small):
     guesses = model.predict(embedded.preprocess(pictures), verbose=0).argmax(1)
     assert halves.accuracy(model, pictures, guesses) == 100
     assert halves.accuracy(model, pictures, (guesses + 1) % 24) == 0
+
+
+def test_the_shipped_table_is_of_these_settings_and_whole(root):
+    kept = json.loads((root / "course_utils/data/tables/halves.json").read_text("utf-8"))
+    assert kept["settings"] == halves.SETTINGS, "run `course train-halves`"
+    assert len(kept["table"]) == len(halves.SETTINGS["seeds"]) * (1 + len(halves.KINDS) * len(halves.CUTS))
+    by_seed = [[row["accuracy"] for row in kept["table"] if row["seed"] == s] for s in halves.SETTINGS["seeds"]]
+    assert len(set(map(tuple, by_seed))) == len(by_seed)

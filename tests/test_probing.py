@@ -298,3 +298,8 @@ def test_an_interval_holds_the_truth_in_95_percent():
 def test_one_draw_has_no_interval():
     mean, half = interval([[4.0], [5.0]])
     assert mean.tolist() == [4, 5] and np.isnan(half).all() and half.shape == (2,)
+
+
+def test_raw_pixels_are_every_fourth_one_of_a_drawing():
+    np.testing.assert_allclose(probing.raw_pixels(PICTURES), PICTURES[:, ::4, ::4].reshape(20, 768) / 255)
+    assert probing.raw_pixels(np.zeros((2, 224, 160, 3), "uint8")).shape == (2, 768)

@@ -3,11 +3,12 @@
 import re
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
 import pytest
-from nbformat.v4 import new_markdown_cell
+from nbformat.v4 import new_markdown_cell, new_notebook
 
 from course_utils import publish
 from course_utils.errors import GradingFailed
@@ -130,3 +131,10 @@ def test_a_class_that_cannot_be_graded_does_not_take_the_pages_along(tmp_path):
     publish.write_index(made)
     assert made.index.exists()
     assert made.problems == ["The demonstration class was not graded: There is no assignment: write one."]
+
+
+def test_a_worked_answer_stays_folded():
+    answer = "<details><summary>A worked answer</summary>\n\n```python\nx = 1\n```\n</details>"
+    made = publish.page(new_notebook(cells=[new_markdown_cell(answer)]), Path("."))
+    folded = made[made.index("<details>") : made.index("</details>")]
+    assert 'class="highlight"' in folded and made.count("</details>") == 1
