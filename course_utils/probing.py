@@ -96,10 +96,10 @@ def _penalty(x: np.ndarray, y: np.ndarray, seed: int) -> float:
     right = np.zeros(len(choices))
     for train, held in StratifiedKFold(folds, shuffle=True, random_state=seed).split(x, y):
         scale = StandardScaler().fit(x[train])
+        seen, unseen = scale.transform(x[train]), scale.transform(x[held])
         head = LogisticRegression(max_iter=500, warm_start=True)
         for k, C in enumerate(choices):
-            head.set_params(C=C).fit(scale.transform(x[train]), y[train])
-            right[k] += head.score(scale.transform(x[held]), y[held])
+            right[k] += head.set_params(C=C).fit(seen, y[train]).score(unseen, y[held])
     return choices[int(right.argmax())]
 
 
