@@ -35,12 +35,11 @@ def random_prefix(source: Source, cut: str, seed: int):
     return prefix
 
 
-def add_head(prefix, classes: int = 0, grid: int = 1, zeros: bool = False):
+def add_head(prefix, classes: int = 0, grid: int = 1):
     """Put a new head on a prefix: average pooling to grid x grid cells, then one dense layer.
 
     `classes` ≥ 2 gives a softmax over so many classes; 0 gives one linear output, for regression. `grid` above 1
-    keeps coarse position, which a single average throws away. `zeros` starts the dense layer at zero, so that it
-    sends no gradient into the prefix at first. Raises `BadTarget` for one class.
+    keeps coarse position, which a single average throws away. Raises `BadTarget` for one class.
     """
     import keras
     from keras import layers
@@ -55,9 +54,7 @@ def add_head(prefix, classes: int = 0, grid: int = 1, zeros: bool = False):
             x = layers.GlobalAveragePooling2D(name="head_pool")(x)
         else:
             x = layers.Flatten(name="head_flatten")(layers.AdaptiveAveragePooling2D(grid, name="head_pool")(x))
-    start = "zeros" if zeros else "glorot_uniform"
-    activation = "softmax" if classes else None
-    x = layers.Dense(classes or 1, activation=activation, kernel_initializer=start, name="head")(x)
+    x = layers.Dense(classes or 1, activation="softmax" if classes else None, name="head")(x)
     return keras.Model(prefix.input, x, name=f"{prefix.name}_with_head")
 
 
