@@ -12,7 +12,7 @@ c.ClearSolutions.code_stub = {
 }
 
 # "python3" is the interpreter that nbgrader itself runs in, whatever kernel a student's notebook names.
-c.ExecutePreprocessor.kernel_name = "python3"
+c.ExecutePreprocessor.kernel_name = "course-sandbox"
 c.ExecutePreprocessor.timeout = 60  # seconds for one cell: TensorFlow's import on a busy machine takes up to 20
 c.ExecutePreprocessor.shutdown_kernel = "immediate"  # nothing is left to save: a fifth of the time per submission
 c.ExecutePreprocessor.extra_arguments = ["--IPKernelApp.log_level=ERROR"]  # or each kernel warns on the terminal
