@@ -145,25 +145,27 @@ def _chain(ax, cuts, k: int, told: str) -> None:
 def beside_published(ours, published: list[dict], title: str):
     """Our curves over depth beside published ones, a panel each.
 
-    `ours` and each of `published` are {"title", "x" (tick labels), "lines": {label: line}, "xlabel", "ylabel"}. A line
-    is values, or (values, half widths), or an array (seeds, depths) whose rows are drawn thin beside their mean.
+    `ours` and each of `published` are {"title", "x" (numbers, or names in their order), "lines": {label: line},
+    "xlabel", "ylabel"}. A line is values, or (values, half widths), or an array (seeds, depths) whose rows are drawn
+    thin beside their mean.
     """
     panels = [ours, *published]
-    figure, axes = new_figure(1, len(panels), figsize=(WIDTH, 3.6))
+    figure, axes = new_figure(1, len(panels), figsize=(WIDTH, 4.3))
     for ax, panel in zip(axes, panels, strict=True):
+        x = list(panel["x"])
+        numbers = not isinstance(x[0], str)
         for (label, line), mark in zip(panel["lines"].items(), cycle(MARKS), strict=False):
             values, half = line if isinstance(line, tuple) else (line, None)
             single = np.atleast_2d(values)
-            drawn = ax.errorbar(
-                range(single.shape[1]), single.mean(0), half, marker=mark, ms=4, capsize=2, lw=1.6, label=label
-            )
+            places = x if numbers else range(len(x))
+            drawn = ax.errorbar(places, single.mean(0), half, marker=mark, ms=4, capsize=2, lw=1.6, label=label)
             if len(single) > 1:
-                ax.plot(single.T, lw=0.7, alpha=0.6, color=drawn[0].get_color())
-        crowded = len(panel["x"]) > 10
-        ax.set_xticks(range(len(panel["x"])), panel["x"], fontsize=7 if crowded else 8, rotation=90 if crowded else 0)
+                ax.plot(places, single.T, lw=0.7, alpha=0.6, color=drawn[0].get_color())
+        crowded = len(x) > 10
+        ax.set_xticks(x if numbers else range(len(x)), x, fontsize=7 if crowded else 8, rotation=90 if crowded else 0)
         ax.set(xlabel=panel["xlabel"], ylabel=panel["ylabel"])
         ax.set_title(panel["title"], fontsize=9)
-        ax.legend(fontsize=7.5, loc="best")
+        ax.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.2))
     figure.suptitle(title, x=0.01, ha="left", fontsize=10.5)
     return figure
 

@@ -6,7 +6,7 @@ import numpy as np
 
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#666666"  # Okabe & Ito 2008
 SKY, VERMILION = "#56B4E9", "#D55E00"
-CYCLE = (BLUE, ORANGE, GREEN, PINK, SKY, VERMILION, GREY)
+CYCLE = (BLUE, ORANGE, GREEN, PINK, SKY, VERMILION, GREY, "black")
 MARKS = "osD^vPX*"
 WIDTH = 8.0  # inches: the width of every figure
 
@@ -133,8 +133,9 @@ def predictions(pictures, answers, names, title: str):
         right.axis("on")
         right.barh(range(len(answer)), [p for _, p in answer], color=BLUE, height=0.8, alpha=0.45)
         for row, (label, p) in enumerate(answer):
-            right.text(0.02, row, f"{label.replace('_', ' ')}  {p:.2f}", va="center", fontsize=8)
-        right.set(xlim=(0, 1), yticks=[], xticks=[0, 1])
+            right.text(-0.04, row, label.replace("_", " "), va="center", ha="right", fontsize=8)
+            right.text(p + 0.03, row, f"{p:.2f}", va="center", fontsize=8)
+        right.set(xlim=(0, 1.25), yticks=[], xticks=[0, 1])
         right.tick_params(labelsize=7)
         if k >= len(pictures) - columns:
             right.set_xlabel("probability", fontsize=8, labelpad=0)
@@ -292,10 +293,12 @@ def zoo_plane(networks: dict[str, tuple[float, float]], frontier: list[str]):
     return figure
 
 
-def depth_lines(cuts, lines: dict[str, tuple], ylabel: str, title: str, controls: dict[str, float] | None = None):
+def depth_lines(
+    cuts, lines: dict[str, tuple], ylabel: str, title: str, controls: dict[str, float] | None = None, low: float = -3
+):
     """Lines with intervals over depth: `lines` maps a label to (values, half widths), one for each cut.
 
-    `controls` are levels that do not depend on the cut.
+    `controls` are levels that do not depend on the cut; `low` is the lower end of the axis (per cent).
     """
     figure, ax = new_figure()
     for (label, (mean, half)), mark in zip(lines.items(), cycle(MARKS), strict=False):
@@ -303,7 +306,7 @@ def depth_lines(cuts, lines: dict[str, tuple], ylabel: str, title: str, controls
     for (label, value), style in zip((controls or {}).items(), cycle((":", "--", "-.")), strict=False):
         ax.axhline(value, color="black", lw=1.2, ls=style, label=label)
     ax.set_xticks(range(len(cuts)), cuts, rotation=0 if len(cuts) < 10 else 90)
-    ax.set(xlabel="cut, shallow to deep", ylabel=ylabel, title=title, ylim=(-3, 103))
+    ax.set(xlabel="cut, shallow to deep", ylabel=ylabel, title=title, ylim=(low, 103))
     ax.legend(fontsize=9, **({"loc": "center left", "bbox_to_anchor": (1, 0.5)} if controls else {}))
     return figure
 

@@ -30,19 +30,32 @@ def block_lines(blocks, lines: dict[str, tuple], ylabel: str, title: str):
 
 
 def trade_off(points: dict[str, tuple], xlabel: str, ylabel: str, title: str, start: tuple[str, float] | None = None):
-    """What is gained against what is kept: `points` maps a recipe to (x, half x, y, half y), in per cent.
+    """What is gained against what is kept: `points` maps a recipe to (x, y), arrays over the draws, in per cent.
 
-    The points are numbered, and the numbers explained beside the picture. `start` is a line at an x with its label.
+    A large mark is the mean, the small ones are the draws. The recipes are numbered, and named beside the picture.
+    `start` is a line at an x with its label. Where many means crowd in the upper right corner, it is shown magnified.
     """
     figure, ax = new_figure(figsize=(WIDTH, 4.2))
-    for k, ((label, (x, dx, y, dy)), colour, mark) in enumerate(
-        zip(points.items(), cycle(CYCLE), cycle(MARKS), strict=False), 1
-    ):
-        ax.errorbar(x, y, dy, dx, marker=mark, ms=7, capsize=3, lw=1.4, color=colour, ls="none", label=f"{k}  {label}")
-        ax.annotate(str(k), (x, y), (7, 6), textcoords="offset points", color=colour, fontweight="bold")
+    means = np.array([[np.mean(x), np.mean(y)] for x, y in points.values()])
+    crowd = np.flatnonzero((means > 85).all(1))
+    views = [ax]
+    if len(crowd) > 2:
+        low = np.floor(means[crowd].min(0) - 2)
+        views.append(ax.inset_axes((0.07, 0.3, 0.5, 0.45), xlim=(low[0], 100.5), ylim=(low[1], 100.9)))
+        views[1].tick_params(labelsize=8)
+        ax.indicate_inset_zoom(views[1], edgecolor=GREY)
+    for k, ((label, (x, y)), colour, mark) in enumerate(zip(points.items(), cycle(CYCLE), cycle(MARKS), strict=False)):
+        for view in views:
+            view.plot(x, y, mark, ms=3, color=colour, alpha=0.5)
+            view.plot(*means[k], mark, ms=7, color=colour, ls="none", label=f"{k + 1}  {label}")
+        if k in crowd:
+            place = (0, -14) if k % 2 else (0, 6)
+            views[-1].annotate(str(k + 1), means[k], place, textcoords="offset points", color=colour, ha="center")
+        else:
+            ax.annotate(str(k + 1), means[k], (7, -12), textcoords="offset points", color=colour, fontweight="bold")
     if start:
         ax.axvline(start[1], color=GREY, ls=":", lw=1.2)
-        ax.annotate(start[0], (start[1], 50), (-4, 0), textcoords="offset points", rotation=90, ha="right", va="center")
-    ax.set(xlabel=xlabel, ylabel=ylabel, title=title, xlim=(0, 103), ylim=(-3, 105))
+        ax.annotate(start[0], (start[1], 78), (-4, 0), textcoords="offset points", rotation=90, ha="right", va="center")
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title, xlim=(0, 103), ylim=(-3, 106))
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
     return figure

@@ -116,7 +116,9 @@ DRAWN = {
         "gradient norm", "What reaches each block (mean and 95 % interval, 5 draws)",
     ),
     "trade_off": lambda: tuning_figures.trade_off(
-        {m: (20 * k + 20, 3, 90 - 20 * k, 5) for k, m in enumerate(METHODS)}, "digits: test accuracy (%)",
+        {m: (20 * k + 20 + RNG.random(5), 90 - 20 * k + RNG.random(5)) for k, m in enumerate(METHODS)}
+        | {f"near {k}": (92 + 2 * k + RNG.random(5), 95 + k + RNG.random(5)) for k in range(3)},
+        "digits: test accuracy (%)",
         "left of the source task: accuracy (%)", "240 steps each, n = 20 per class; mean and 95 % interval, 5 draws",
         ("frozen prefix", 70.0),
     ),
