@@ -44,7 +44,7 @@ class _NotebookBar(tqdm):
 def bar(iterable=None, total: int | None = None, label: str = "", unit: str = "steps") -> tqdm:
     """A tqdm bar over `iterable`, or over `total` steps that the caller counts with `.update(k)`.
 
-    It shows after two seconds: what is quicker needs no bar.
+    It shows after one second: what is quicker needs no bar.
     """
     kind = _NotebookBar if _in_notebook() else tqdm
-    return kind(iterable, total=total, desc=label, unit=unit, leave=False, delay=2)
+    return kind(iterable, total=total, desc=label, unit=unit, leave=False, delay=1)

@@ -328,7 +328,8 @@ def test_predictions_name_the_best_answer_first_and_draw_it_as_long_as_it_is_pro
     figure = DRAWN["predictions"]()
     right = [ax for ax in figure.axes if ax.patches][0]
     assert [p.get_width() for p in right.patches] == [p for _, p in ANSWERS[0]]
-    assert right.texts[0].get_text() == "quite a long class name 0  0.80" and right.yaxis_inverted()
+    assert [text.get_text() for text in right.texts[:2]] == ["quite a long class name 0", "0.80"]
+    assert right.yaxis_inverted()
 
 
 def test_filters_are_stretched_around_grey():

@@ -16,7 +16,7 @@ from pathlib import Path
 from ..errors import GradingFailed
 from . import linux
 
-HOME = Path("/home/student")
+HOME = Path("/student")
 WORK = HOME / "work"  # the submission's copy, and where its code runs
 USER = 1000  # the student's user and group inside
 _NOBODY = 65534  # what that is outside, where root grades: no file of this machine belongs to it
