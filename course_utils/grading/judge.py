@@ -1,0 +1,98 @@
+"""The judging kernel, seen from outside: one for each assignment and grading process, for all its submissions."""
+
+import json
+from typing import Any
+
+from jupyter_client import AsyncKernelManager
+from nbformat import NotebookNode
+from nbformat.v4 import output_from_msg
+
+from .plan import Plan
+from .students import KERNEL, StudentKernel, error
+
+_TEST = 120  # seconds for one test, the student's calls included
+_MOST = 50  # submissions for one kernel; then a fresh one, whatever may have piled up in it
+
+
+class Judge:
+    """Runs tests in a kernel that runs nothing else than the assignment's own cells."""
+
+    def __init__(self, plan: Plan):
+        self._plan = plan
+        self._manager: AsyncKernelManager | None = None
+        self._client = None
+        self._served = 0
+
+    async def start(self) -> None:
+        """Start the kernel and run the assignment's own cells; one that needs a student's answers is passed over."""
+        self._manager = AsyncKernelManager(kernel_name=KERNEL)
+        await self._manager.start_kernel(cwd=self._folder)
+        self._client = self._manager.client()
+        self._client.start_channels()
+        await self._client.wait_for_ready(timeout=60)
+        self._served = 0
+        for source in self._plan.own:
+            await self._run(source)
+        await self._run("from course_utils.grading import judging; judging.remember()")
+
+    async def stop(self) -> None:
+        if self._manager is not None:
+            await self._manager.shutdown_kernel(now=True)
+            self._client.stop_channels()
+        self._manager = self._client = None
+
+    async def open(self, folder: str) -> None:
+        """Make ready for another submission; `folder` holds the assignment's files."""
+        self._folder = folder
+        if self._manager is not None and (self._served >= _MOST or not await self._manager.is_alive()):
+            await self.stop()
+        if self._manager is None:
+            await self.start()
+        self._served += 1
+        self._fresh = True
+
+    async def test(self, cell: NotebookNode, student: StudentKernel) -> None:
+        """Run one test cell on a student's answers; its outputs become the cell's."""
+        told = await student.ask(f"answering.describe({list(self._plan.names)!r})")
+        if "error" in told:
+            cell.outputs = [error("NoAnswer", f"the answers could not be read, as {told['text']}")]
+            return
+        values = f"judging.json.loads({json.dumps(told)!r})"
+        outputs = await self._run(f"from course_utils.grading import judging; judging.begin({values}, {self._fresh})")
+        self._fresh = False
+        if any(o.output_type == "error" for o in outputs):
+            student.notes.append("The kernel told values that an untouched one never tells.")
+            cell.outputs = [error("NoAnswer", "the answers could not be read")]
+            return
+
+        async def answer(message: dict) -> None:
+            asked = json.loads(message["content"]["prompt"])
+            reply = await student.ask(f"answering.call({asked['call']!r}, {asked['arguments']!r})")
+            self._client.input(json.dumps(reply))
+
+        cell.outputs = await self._run(cell.source, answer)
+
+    async def _run(self, source: str, answer=None) -> list[NotebookNode]:
+        """The outputs of a cell. A kernel that does not come to an end is replaced."""
+        outputs: list[NotebookNode] = []
+
+        def hear(message: dict[str, Any]) -> None:
+            if message["msg_type"] not in ("stream", "display_data", "execute_result", "error"):
+                return
+            made = output_from_msg(message)
+            last = outputs[-1] if outputs else None
+            if last and made.output_type == last.output_type == "stream" and made.name == last.name:
+                last.text += made.text
+            else:
+                outputs.append(made)
+
+        try:
+            await self._client.execute_interactive(
+                source, timeout=_TEST, output_hook=hear, allow_stdin=answer is not None, stdin_hook=answer
+            )
+        except Exception as problem:
+            await self.stop()
+            await self.start()
+            self._fresh = True
+            return [*outputs, error("NoAnswer", f"the test came to no end ({type(problem).__name__})")]
+        return outputs
