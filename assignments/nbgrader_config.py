@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+from nbgrader.preprocessors import AssignLatePenalties, CheckCellMetadata, IgnorePattern, LimitOutput, SaveAutoGrades
+
+from course_utils.grading.execute import HonestExecute
+
 c = get_config()  # noqa: F821 - nbgrader provides it
 
 c.CourseDirectory.course_id = "transfer-learning"
@@ -11,11 +15,16 @@ c.ClearSolutions.code_stub = {
     "python": '# YOUR CODE HERE\nraise NotImplementedError("Write your code here, in place of this line.")'
 }
 
-# "python3" is the interpreter that nbgrader itself runs in, whatever kernel a student's notebook names.
-c.ExecutePreprocessor.kernel_name = "course-sandbox"
-c.ExecutePreprocessor.timeout = 60  # seconds for one cell: TensorFlow's import on a busy machine takes up to 20
-c.ExecutePreprocessor.shutdown_kernel = "immediate"  # nothing is left to save: a fifth of the time per submission
-c.ExecutePreprocessor.extra_arguments = ["--IPKernelApp.log_level=ERROR"]  # or each kernel warns on the terminal
+# A student's code runs in a sandbox, and the tests in another, which never ran a student's code.
+c.Autograde.autograde_preprocessors = [
+    HonestExecute,
+    IgnorePattern,
+    LimitOutput,
+    SaveAutoGrades,
+    AssignLatePenalties,
+    CheckCellMetadata,
+]
+c.HonestExecute.timeout = 60  # seconds for one cell
 
 # nbgrader gives 0 points to a test cell with anything on stderr. A warning is not a wrong answer: errors raise.
 c.IgnorePattern.enabled = True

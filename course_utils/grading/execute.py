@@ -1,20 +1,24 @@
 """nbgrader's step "execute", done honestly: a student's cells in the student's kernel, tests in another one."""
 
 import asyncio
+import atexit
 import hashlib
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import nbformat
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
 from nbgrader.preprocessors import NbGraderPreprocessor
-from traitlets import Integer
+from traitlets import Bool, Integer
 
+from .isolation import NoSandbox, missing
 from .judge import Judge
 from .plan import is_test, read_plan
 from .students import StudentKernel
 
+SANDBOX = "course-sandbox"  # the kernelspec
 NOTES = "grading"  # where a graded notebook's metadata keep what the grader noticed
 
 
@@ -35,19 +39,31 @@ _judges: dict[str, Judge] = {}  # by the content of the assignment's source
 
 def _run(coroutine):
     global _loop
-    _loop = _loop or _Loop()
+    if _loop is None:
+        _loop = _Loop()
+        atexit.register(_stop)
     return _loop.run(coroutine)
 
 
-async def grade_notebook(notebook: NotebookNode, source: NotebookNode, folder: str, timeout: int) -> list[str]:
+def _stop() -> None:
+    """End the judging kernels with the process that started them."""
+    for judge in _judges.values():
+        with suppress(Exception):  # whatever happens at the end, the server that they were forked from ends them
+            _run(judge.stop())
+    _judges.clear()
+
+
+async def grade_notebook(
+    notebook: NotebookNode, source: NotebookNode, folder: str, timeout: int, kernel: str = SANDBOX
+) -> list[str]:
     """Run a sanitised submission, and judge it. Outputs go into its cells; returned are notes for a person.
 
     `source` is the assignment's notebook as its author wrote it; `folder` holds the submission's files, of which
-    the kernels get copies; `timeout` is in seconds, for each cell.
+    the kernels get copies; `timeout` is in seconds, for each cell; `kernel` names the kernelspec.
     """
-    key = hashlib.sha256(nbformat.writes(source).encode()).hexdigest()
-    judge = _judges.setdefault(key, Judge(read_plan(source)))
-    student = StudentKernel(notebook, folder, timeout)
+    key = kernel + hashlib.sha256(nbformat.writes(source).encode()).hexdigest()
+    judge = _judges.setdefault(key, Judge(read_plan(source), kernel))
+    student = StudentKernel(notebook, folder, timeout, kernel)
     try:
         await asyncio.gather(judge.open(folder), student.start())
         for index, cell in enumerate(notebook.cells):
@@ -65,14 +81,20 @@ class HonestExecute(NbGraderPreprocessor):
     """Takes the place of nbgrader's `Execute` among `Autograde.autograde_preprocessors`."""
 
     timeout = Integer(60, help="Seconds for each cell.").tag(config=True)
+    unsafe_no_sandbox = Bool(False, help="Run submissions without isolation; their notebooks say so.").tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
         course = self.parent.parent.coursedir
         at, name = resources["nbgrader"]["assignment"], resources["nbgrader"]["notebook"]
         source = Path(course.format_path(course.source_directory, ".", at)) / f"{name}.ipynb"
-        notes = _run(
-            grade_notebook(nb, nbformat.read(source, as_version=4), resources["metadata"]["path"], self.timeout)
-        )
+        lacking = None if self.unsafe_no_sandbox else missing()
+        if lacking:
+            raise NoSandbox(f"Nothing was graded. {lacking} (`unsafe_no_sandbox` grades without isolation.)")
+        kernel = "python3" if self.unsafe_no_sandbox else SANDBOX
+        folder = resources["metadata"]["path"]
+        notes = _run(grade_notebook(nb, nbformat.read(source, as_version=4), folder, self.timeout, kernel))
+        if self.unsafe_no_sandbox:
+            notes.insert(0, "This submission was run without isolation.")
         if notes:
             nb.metadata[NOTES] = notes
         for note in notes:

@@ -19,7 +19,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from . import linux
-from .sandbox import Limits, NoSandbox, enter, leave_the_rest, map_ids
+from .isolation import NoSandbox
+from .sandbox import Limits, enter, leave_the_rest, map_ids
 
 PRELOADED = (
     "numpy",

@@ -1,6 +1,7 @@
 """The judging kernel, seen from outside: one for each assignment and grading process, for all its submissions."""
 
 import json
+import re
 from typing import Any
 
 from jupyter_client import AsyncKernelManager
@@ -8,7 +9,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import output_from_msg
 
 from .plan import Plan
-from .students import KERNEL, StudentKernel, error
+from .students import StudentKernel, error
 
 _TEST = 120  # seconds for one test, the student's calls included
 _MOST = 50  # submissions for one kernel; then a fresh one, whatever may have piled up in it
@@ -17,15 +18,15 @@ _MOST = 50  # submissions for one kernel; then a fresh one, whatever may have pi
 class Judge:
     """Runs tests in a kernel that runs nothing else than the assignment's own cells."""
 
-    def __init__(self, plan: Plan):
-        self._plan = plan
+    def __init__(self, plan: Plan, kernel: str):
+        self._plan, self._kernel = plan, kernel
         self._manager: AsyncKernelManager | None = None
         self._client = None
         self._served = 0
 
     async def start(self) -> None:
         """Start the kernel and run the assignment's own cells; one that needs a student's answers is passed over."""
-        self._manager = AsyncKernelManager(kernel_name=KERNEL)
+        self._manager = AsyncKernelManager(kernel_name=self._kernel)
         await self._manager.start_kernel(cwd=self._folder)
         self._client = self._manager.client()
         self._client.start_channels()
@@ -53,7 +54,8 @@ class Judge:
 
     async def test(self, cell: NotebookNode, student: StudentKernel) -> None:
         """Run one test cell on a student's answers; its outputs become the cell's."""
-        told = await student.ask(f"answering.describe({list(self._plan.names)!r})")
+        asked = [name for name in self._plan.names if re.search(rf"\b{name}\b", cell.source)]
+        told = await student.ask(f"answering.describe({asked!r})")
         if "error" in told:
             cell.outputs = [error("NoAnswer", f"the answers could not be read, as {told['text']}")]
             return

@@ -23,6 +23,7 @@ from traitlets.config import Config, PyFileConfigLoader
 
 from ..errors import GradingFailed
 from ..progress import bar
+from .isolation import NoSandbox, missing
 
 LOG = "grading.log"
 
@@ -41,8 +42,11 @@ def copy_course(course: Path, folder: Path, assignment: str) -> None:
 
 
 @contextmanager
-def open_course(folder: Path) -> Iterator[NbGraderAPI]:
-    """nbgrader's API on a course folder, with an exchange inside the folder, and its log in grading.log."""
+def open_course(folder: Path, unsafe_no_sandbox: bool = False) -> Iterator[NbGraderAPI]:
+    """nbgrader's API on a course folder, with an exchange inside the folder, and its log in grading.log.
+
+    `unsafe_no_sandbox` lets submissions run without isolation.
+    """
     folder = folder.resolve()
     exchange = folder / "exchange"
     exchange.mkdir(exist_ok=True)
@@ -52,6 +56,7 @@ def open_course(folder: Path) -> Iterator[NbGraderAPI]:
             Exchange={"root": str(exchange), "cache": str(folder / "cache")},
             ExchangeReleaseAssignment={"force": True},
             ExchangeCollect={"check_owner": False},  # here one account hands in for everybody
+            HonestExecute={"unsafe_no_sandbox": unsafe_no_sandbox},
         )
     )
     path = os.environ["PATH"]
@@ -137,7 +142,12 @@ def _each(students: Iterable[str], label: str, progress: bool) -> Iterable[str]:
 
 
 def autograde(api: NbGraderAPI, assignment: str, progress: bool = True) -> dict[str, str]:
-    """Grade every collected submission, and return one sentence for each student whose submission could not be."""
+    """Grade every collected submission, and return one sentence for each student whose submission could not be.
+
+    Raises `NoSandbox` where submissions cannot be isolated here, and `open_course` was not told to do without.
+    """
+    if not api.config.HonestExecute.unsafe_no_sandbox and (lacking := missing()):
+        raise NoSandbox(f"Nothing was graded. {lacking}")
     failed = {}
     for student in _each(api.get_submitted_students(assignment), "grading", progress):
         result = api.autograde(assignment, student)

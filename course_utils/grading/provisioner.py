@@ -22,7 +22,7 @@ from jupyter_client.provisioning import KernelProvisionerBase
 from traitlets import Dict
 
 from ..errors import GradingFailed
-from . import forkserver, sandbox
+from . import forkserver, isolation, sandbox
 
 _START = 120  # seconds that a machine may take for the server's imports
 
@@ -72,9 +72,9 @@ _server: _Server | None = None
 def _serving() -> _Server:
     global _server
     if _server is None or _server.process.poll() is not None:
-        lacking = sandbox.missing()
+        lacking = isolation.missing()
         if lacking:
-            raise sandbox.NoSandbox(lacking)
+            raise isolation.NoSandbox(lacking)
         _server = _Server()
         atexit.register(_server.stop)
     return _server

@@ -13,7 +13,6 @@ from nbformat.v4 import new_output
 from .answering import MIME
 from .codec import LARGEST
 
-KERNEL = "course-sandbox"
 MOST_OUTPUT = 2 << 20  # bytes of output that one cell may make
 _ANSWERS = 3  # seconds that an interrupted kernel has to answer before it is given up
 
@@ -50,8 +49,8 @@ class StudentKernel:
     `notes` collects, in sentences, what went wrong on the way.
     """
 
-    def __init__(self, notebook: NotebookNode, folder: str, timeout: int):
-        self._notebook, self._folder, self._timeout = notebook, folder, timeout
+    def __init__(self, notebook: NotebookNode, folder: str, timeout: int, kernel: str):
+        self._notebook, self._folder, self._timeout, self._kernel = notebook, folder, timeout, kernel
         self._client: _Client | None = None
         self._done: list[str] = []  # the sources of the cells that ended, to be run again in a fresh kernel
         self.notes: list[str] = []
@@ -60,7 +59,7 @@ class StudentKernel:
         """Start a kernel, and run again in it what had ended before."""
         self._client = _Client(
             self._notebook,
-            kernel_name=KERNEL,
+            kernel_name=self._kernel,
             kernel_manager_class=AsyncKernelManager,
             timeout=self._timeout,
             allow_errors=True,

@@ -10,10 +10,11 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from course_utils.errors import GradingFailed
-from course_utils.grading import ASSIGNMENTS, pipeline
+from course_utils.grading import ASSIGNMENTS, isolation, pipeline
 from course_utils.grading.answers import build_submission, read_answers, reference_answers
 
 TINY = "tiny"
+UNSAFE = isolation.missing() is not None  # these submissions are our own
 
 
 def cell(kind, grade_id, source, **role):
@@ -72,7 +73,7 @@ def graded(tmp_path_factory):
     """A class of five through every step, with only the system's own folders on the path."""
     root = tmp_path_factory.mktemp("class")
     pipeline.copy_course(write_course(root / "course", tiny_notebook()), root / "class", TINY)
-    with pytest.MonkeyPatch.context() as patch, pipeline.open_course(root / "class") as api:
+    with pytest.MonkeyPatch.context() as patch, pipeline.open_course(root / "class", UNSAFE) as api:
         patch.setenv("PATH", os.environ["PATH"])
         released = nbformat.read(pipeline.generate(api, TINY) / f"{TINY}.ipynb", as_version=4)
         pipeline.release(api, TINY)
@@ -122,7 +123,7 @@ def test_feedback_tells_the_score_and_the_rubric(graded):
 
 def test_nothing_reaches_the_terminal(tmp_path, capfd, recwarn):
     pipeline.copy_course(write_course(tmp_path / "course", tiny_notebook()), tmp_path / "class", TINY)
-    with pipeline.open_course(tmp_path / "class") as api:
+    with pipeline.open_course(tmp_path / "class", UNSAFE) as api:
         released = pipeline.generate(api, TINY)
         pipeline.archive(api, TINY).mkdir(parents=True)
         (pipeline.archive(api, TINY) / f"ann_lee_{TINY}.ipynb").write_bytes((released / f"{TINY}.ipynb").read_bytes())
@@ -193,3 +194,12 @@ def test_grading_does_not_know_the_learning_side():
     assert "nbgrader" in loaded
     learning = {f"course_utils.{name}" for name in ("sources", "targets", "shapes", "transfer", "training", "probing")}
     assert not {"tensorflow", "keras"} & set(loaded) and not learning & set(loaded)
+
+
+def test_where_nothing_can_be_isolated_grading_stops_and_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(pipeline, "missing", lambda: "This machine lacks it.")
+    pipeline.copy_course(write_course(tmp_path / "course", tiny_notebook()), tmp_path / "class", TINY)
+    with pipeline.open_course(tmp_path / "class") as api:
+        pipeline.generate(api, TINY)
+        with pytest.raises(GradingFailed, match="Nothing was graded. This machine lacks it."):
+            pipeline.autograde(api, TINY)

@@ -1,0 +1,64 @@
+"""A small assignment, and what a submission of it gets."""
+
+from dataclasses import dataclass
+
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_notebook
+from nbgrader.utils import determine_grade
+
+from course_utils.grading import execute
+from course_utils.grading.plan import is_test
+
+HIDDEN = "a secret of the hidden test"
+TESTS = {
+    "test-double": (
+        "assert double(3) == 6, 'Twice three is six.'\n### BEGIN HIDDEN TESTS\n"
+        f"assert double(21) == 42, {HIDDEN!r}\n### END HIDDEN TESTS"
+    ),
+    "test-parts": "(double(1) == 2) + (double(4) == 8)",
+    "test-value": "import numpy as np\nassert type(answer) is np.ndarray and answer.sum() == 6",
+}
+RIGHT = {"double": "def double(x):\n    return 2 * x", "value": "import numpy as np\nanswer = np.arange(4)"}
+POINTS = {"test-double": 2.0, "test-parts": 2.0, "test-value": 1.0}
+NOTHING = dict.fromkeys(POINTS, 0.0)
+
+
+def _cell(grade_id: str, source: str, **role) -> NotebookNode:
+    role = {"grade": False, "solution": False, "task": False, "locked": False, "schema_version": 3} | role
+    return new_code_cell(source, metadata={"nbgrader": {"grade_id": grade_id} | role})
+
+
+def notebook(answers: dict[str, str]) -> NotebookNode:
+    """The assignment, filled in: `answers` maps "double" and "value" to code."""
+    return new_notebook(
+        cells=[
+            _cell("setup", "import random\nlucky = 7", locked=True),
+            _cell("double", answers["double"], solution=True),
+            _cell("test-double", TESTS["test-double"], grade=True, locked=True, points=2),
+            _cell("test-parts", TESTS["test-parts"], grade=True, locked=True, points=2),
+            _cell("value", answers["value"], solution=True),
+            _cell("test-value", TESTS["test-value"], grade=True, locked=True, points=1),
+        ]
+    )
+
+
+@dataclass(frozen=True)
+class Graded:
+    """Points by grade_id, the notes for a person, all text that the cells put out, and the notebook."""
+
+    points: dict[str, float]
+    notes: list[str]
+    text: str
+    notebook: NotebookNode
+
+
+def graded(folder, timeout: int = 20, kernel: str = execute.SANDBOX, **answers: str) -> Graded:
+    """What the right answers get, with these in place of the right ones."""
+    made = notebook(RIGHT | answers)
+    notes = execute._run(execute.grade_notebook(made, notebook(RIGHT), str(folder), timeout, kernel))
+    points = {c.metadata.nbgrader.grade_id: determine_grade(c)[0] for c in made.cells if is_test(c)}
+    outputs = [output for cell in made.cells for output in cell.outputs]
+    text = "\n".join(
+        str(output.get("text", "")) + str(output.get("evalue", "")) + str(output.get("data", "")) for output in outputs
+    )
+    return Graded(points, notes, text, made)
