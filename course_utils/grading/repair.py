@@ -1,0 +1,101 @@
+"""A submission's notebook, brought back into the form of the assignment: by grade_id, and only where that is safe.
+
+The students' own cells stay where they are. What is the assignment's, tests above all, comes from its source.
+"""
+
+import copy
+
+from nbformat import NotebookNode
+from nbgrader.utils import is_grade, is_locked, is_solution, is_task
+
+
+def grade_id(cell: NotebookNode) -> str | None:
+    """The name that nbgrader knows a cell by."""
+    known = cell.metadata.get("nbgrader")
+    name = known.get("grade_id") if isinstance(known, dict) else None
+    return name if isinstance(name, str) else None
+
+
+def _is_own(cell: NotebookNode) -> bool:
+    """Whether a cell is the assignment's alone: read-only, a test, or the text of a task."""
+    return is_locked(cell) or is_task(cell) or (is_grade(cell) and not is_solution(cell))
+
+
+def repair(notebook: NotebookNode, source: NotebookNode) -> list[str]:
+    """Bring `notebook` into the form of `source`, in place, and return what had to be done, in sentences.
+
+    Both have nbgrader's metadata. Afterwards each of the source's grade_ids stands there once, with the source's
+    metadata; every cell of the assignment's own comes after all that comes before it in the source. A notebook in
+    order is left as it is.
+    """
+    wanted = {grade_id(cell): cell for cell in source.cells if grade_id(cell)}
+    notes = _strip_unknown(notebook, wanted) + _strip_doubles(notebook, wanted)
+    notes += _restore_roles(notebook, wanted)
+    return notes + _put_in_order(notebook, wanted)
+
+
+def _strip_unknown(notebook: NotebookNode, wanted: dict) -> list[str]:
+    notes = []
+    for cell in notebook.cells:
+        if "nbgrader" in cell.metadata and grade_id(cell) not in wanted:
+            name = grade_id(cell)
+            del cell.metadata["nbgrader"]
+            notes.append(f"A cell says that it is graded as '{name}', which the assignment does not have.")
+    return notes
+
+
+def _strip_doubles(notebook: NotebookNode, wanted: dict) -> list[str]:
+    """Of cells with one name, a solution's is the last that was changed, any other's the first; all still run."""
+    places: dict[str, list[NotebookNode]] = {}
+    for cell in notebook.cells:
+        if grade_id(cell):
+            places.setdefault(grade_id(cell), []).append(cell)
+    notes = []
+    for name, cells in places.items():
+        if len(cells) > 1:
+            changed = [cell for cell in cells if cell.source.strip() != wanted[name].source.strip()]
+            kept = (changed or cells)[-1] if is_solution(wanted[name]) else cells[0]
+            for cell in cells:
+                if cell is not kept:
+                    del cell.metadata["nbgrader"]
+            notes.append(f"The cell '{name}' stood there {len(cells)} times: one of them counts.")
+    return notes
+
+
+_ROLE = ("grade", "solution", "task", "locked", "points", "cell_type")
+
+
+def _restore_roles(notebook: NotebookNode, wanted: dict) -> list[str]:
+    notes = []
+    for cell in notebook.cells:
+        name = grade_id(cell)
+        if name and _role(cell) != _role(wanted[name]):
+            for key in _ROLE:
+                cell.metadata.nbgrader.pop(key, None)
+            cell.metadata.nbgrader.update({k: v for k, v in wanted[name].metadata.nbgrader.items() if k in _ROLE})
+            notes.append(f"The cell '{name}' had lost what nbgrader knows of it.")
+    return notes
+
+
+def _role(cell: NotebookNode) -> dict:
+    role = {key: cell.metadata.nbgrader.get(key) for key in _ROLE if key != "cell_type"}
+    return role | {key: bool(role[key]) for key in ("grade", "solution", "task", "locked")}
+
+
+def _put_in_order(notebook: NotebookNode, wanted: dict) -> list[str]:
+    """Put the assignment's own cells back, each behind all that comes before it in the source."""
+    order = {name: k for k, name in enumerate(wanted)}
+    there = [grade_id(cell) for cell in notebook.cells if grade_id(cell)]
+    lost = [name for name in wanted if name not in there]
+    moved = there != sorted(there, key=order.get)
+    if not lost and not moved:
+        return []
+    own = {name for name in there if moved and _is_own(wanted[name])}
+    kept = {grade_id(cell): cell for cell in notebook.cells if grade_id(cell) in own}
+    notebook.cells = [cell for cell in notebook.cells if grade_id(cell) not in own]
+    for name in wanted:
+        if name in lost or name in own:
+            before = [k for k, cell in enumerate(notebook.cells) if order.get(grade_id(cell), len(order)) < order[name]]
+            notebook.cells.insert(max(before, default=-1) + 1, kept.get(name) or copy.deepcopy(wanted[name]))
+    notes = [f"The cell '{name}' was missing, and was put back." for name in lost]
+    return notes + ["Cells had been moved: those of the assignment were put where they belong."] * moved
