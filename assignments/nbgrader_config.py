@@ -2,9 +2,20 @@
 
 from pathlib import Path
 
-from nbgrader.preprocessors import AssignLatePenalties, CheckCellMetadata, IgnorePattern, LimitOutput, SaveAutoGrades
+from nbgrader.preprocessors import (
+    AssignLatePenalties,
+    CheckCellMetadata,
+    ClearOutput,
+    DeduplicateIds,
+    IgnorePattern,
+    LimitOutput,
+    OverwriteCells,
+    OverwriteKernelspec,
+    SaveAutoGrades,
+)
 
 from course_utils.grading.execute import HonestExecute
+from course_utils.grading.preflight import Repair
 
 c = get_config()  # noqa: F821 - nbgrader provides it
 
@@ -15,7 +26,15 @@ c.ClearSolutions.code_stub = {
     "python": '# YOUR CODE HERE\nraise NotImplementedError("Write your code here, in place of this line.")'
 }
 
-# A student's code runs in a sandbox, and the tests in another, which never ran a student's code.
+# A submission out of form is repaired. A student's code runs in a sandbox, the tests in another, which never ran it.
+c.Autograde.sanitize_preprocessors = [
+    Repair,
+    ClearOutput,
+    DeduplicateIds,
+    OverwriteKernelspec,
+    OverwriteCells,
+    CheckCellMetadata,
+]
 c.Autograde.autograde_preprocessors = [
     HonestExecute,
     IgnorePattern,

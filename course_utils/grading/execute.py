@@ -16,10 +16,10 @@ from traitlets import Bool, Integer
 from .isolation import NoSandbox, missing
 from .judge import Judge
 from .plan import is_test, read_plan
+from .preflight import NOTES
 from .students import StudentKernel
 
 SANDBOX = "course-sandbox"  # the kernelspec
-NOTES = "grading"  # where a graded notebook's metadata keep what the grader noticed
 
 
 class _Loop:
@@ -95,8 +95,7 @@ class HonestExecute(NbGraderPreprocessor):
         notes = _run(grade_notebook(nb, nbformat.read(source, as_version=4), folder, self.timeout, kernel))
         if self.unsafe_no_sandbox:
             notes.insert(0, "This submission was run without isolation.")
-        if notes:
-            nb.metadata[NOTES] = notes
+        nb.metadata[NOTES] = nb.metadata.get(NOTES, []) + notes
         for note in notes:
             self.log.warning(note)
         return nb, resources

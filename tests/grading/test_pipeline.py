@@ -1,5 +1,6 @@
 """nbgrader's steps, on a small assignment that needs no TensorFlow."""
 
+import copy
 import csv
 import os
 import subprocess
@@ -65,7 +66,21 @@ WRITTEN = {
     "cal": {},
     "dan": {"double": "broken"},
     "eve": {"double": NOISY},
+    "fay": {"double": "def double(x):\n    return 2 * x"},  # and deletes the first test
+    "gil": {"double": "def double(x):\n    return 2 * x"},  # and copies the first test
+    "hal": {"double": "import os\nos._exit(0)"},
+    "ida": {"double": "def double(x):\n    while True: pass"},
 }
+
+
+def out_of_form(student, notebook):
+    """What two students did to the tests of their notebooks."""
+    place = next(k for k, c in enumerate(notebook.cells) if c.metadata.get("nbgrader", {}).get("grade_id") == "test")
+    if student == "fay":
+        del notebook.cells[place]
+    if student == "gil":
+        notebook.cells.append(copy.deepcopy(notebook.cells[place]))
+    return notebook
 
 
 @pytest.fixture(scope="module")
@@ -80,11 +95,13 @@ def graded(tmp_path_factory):
         for student, answers in WRITTEN.items():
             home = root / "homes" / student
             (home / TINY).mkdir(parents=True)
-            nbformat.write(build_submission(released, answers), home / TINY / f"{TINY}.ipynb")
+            made = out_of_form(student, build_submission(released, answers))
+            nbformat.write(made, home / TINY / f"{TINY}.ipynb")
             if student == "dan":
                 (home / TINY / f"{TINY}.ipynb").write_text('{"cells": [')
             pipeline.submit(api, TINY, student, home)
         pipeline.collect(api, TINY)
+        api.config.HonestExecute.timeout = 4
         failed = pipeline.autograde(api, TINY, progress=False)
         pages = pipeline.feedback(api, TINY, progress=False)
         pipeline.export(api, root / "grades.csv")
@@ -108,7 +125,17 @@ def test_a_broken_submission_is_named_and_stops_nobody(graded):
     root, failed, pages = graded
     assert list(failed) == ["dan"]
     assert "dan" in failed["dan"] and "\n" not in failed["dan"] and pipeline.LOG in failed["dan"]
-    assert [student for student, _ in pages] == ["ann", "bob", "cal", "eve"]
+    assert [student for student, _ in pages] == [student for student in sorted(WRITTEN) if student != "dan"]
+
+
+def test_submissions_out_of_form_or_that_end_badly_are_graded_and_say_so(graded):
+    root, _, _ = graded
+    assert {s: scores(root)[s] for s in ("fay", "gil", "hal", "ida")} == {"fay": 4, "gil": 4, "hal": 0, "ida": 0}
+    words = {"ann": "", "fay": "missing", "gil": "2 times", "hal": "ended the kernel", "ida": "longer than"}
+    for student, word in words.items():
+        file = root / "class" / "autograded" / student / TINY / f"{TINY}.ipynb"
+        told = " ".join(nbformat.read(file, as_version=4).metadata["grading"])
+        assert word in told and bool(told) == bool(word)
 
 
 def test_the_log_holds_the_reason(graded):
