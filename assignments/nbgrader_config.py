@@ -26,6 +26,8 @@ c.ClearSolutions.code_stub = {
     "python": '# YOUR CODE HERE\nraise NotImplementedError("Write your code here, in place of this line.")'
 }
 
+c.Autograde.pre_convert_hook = "course_utils.grading.intake.hook"
+
 # A submission out of form is repaired. A student's code runs in a sandbox, the tests in another, which never ran it.
 c.Autograde.sanitize_preprocessors = [
     Repair,

@@ -23,6 +23,7 @@ from traitlets.config import Config, PyFileConfigLoader
 
 from ..errors import GradingFailed
 from ..progress import bar
+from .intake import take_in_all
 from .isolation import NoSandbox, missing
 
 LOG = "grading.log"
@@ -148,8 +149,11 @@ def autograde(api: NbGraderAPI, assignment: str, progress: bool = True) -> dict[
     """
     if not api.config.HonestExecute.unsafe_no_sandbox and (lacking := missing()):
         raise NoSandbox(f"Nothing was graded. {lacking}")
+    with api.gradebook as gradebook:
+        names = [notebook.name for notebook in gradebook.find_assignment(assignment).notebooks]
     failed = {}
     for student in _each(api.get_submitted_students(assignment), "grading", progress):
+        take_in_all(Path(api.coursedir.format_path(api.coursedir.submitted_directory, student, assignment)), names)
         result = api.autograde(assignment, student)
         if not result["success"]:
             api.log.error(result["error"])

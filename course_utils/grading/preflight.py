@@ -41,7 +41,8 @@ class Repair(NbGraderPreprocessor):
         at = resources["nbgrader"]
         with Gradebook(at["db_url"]) as gradebook:
             notes = repair(nb, released(gradebook.find_notebook(at["notebook"], at["assignment"])))
-        nb.metadata[NOTES] = notes
+        before = nb.metadata.get(NOTES)  # what the intake has noted
+        nb.metadata[NOTES] = (before if isinstance(before, list) else []) + notes
         for note in notes:
             self.log.warning(note)
         return nb, resources

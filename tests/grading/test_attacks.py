@@ -122,6 +122,8 @@ REACHES = {
     "the grader's files": "open('/proc/1/root' + {outside!r}).read()",
     "writing to the course": "open({package!r}, 'a')",
     "writing to Python": "import json; open(json.__file__, 'a')",
+    "writing beside the kernel's sockets": "import glob; open(glob.glob('/tmp/*/c')[0] + '/x', 'w')",
+    "the kernel's settings": "open('/proc/sys/kernel/domainname', 'w').write('x')",
     "the network": "import socket; socket.create_connection(('127.0.0.1', {port}), 2)",
     "a secret in the environment": "import os; os.environ['GRADER_SECRET']",
     "another process": "import os; os.kill(os.getppid() or 999_999, 9)",

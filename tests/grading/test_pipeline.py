@@ -121,26 +121,39 @@ def test_a_warning_costs_no_points(graded):
     assert scores(graded[0])["eve"] == scores(graded[0])["ann"]
 
 
-def test_a_broken_submission_is_named_and_stops_nobody(graded):
+def test_everybody_is_graded_and_has_a_page(graded):
     root, failed, pages = graded
-    assert list(failed) == ["dan"]
-    assert "dan" in failed["dan"] and "\n" not in failed["dan"] and pipeline.LOG in failed["dan"]
-    assert [student for student, _ in pages] == [student for student in sorted(WRITTEN) if student != "dan"]
+    assert failed == {} and [student for student, _ in pages] == sorted(WRITTEN) == sorted(scores(root))
+
+
+def test_a_submission_that_nbgrader_cannot_grade_is_named_and_stops_nobody(tmp_path, monkeypatch):
+    pipeline.copy_course(write_course(tmp_path / "course", tiny_notebook()), tmp_path / "class", TINY)
+    with pipeline.open_course(tmp_path / "class", UNSAFE) as api:
+        released = pipeline.generate(api, TINY)
+        for student in ("ann", "dan"):
+            folder = tmp_path / "class" / "submitted" / student / TINY
+            folder.mkdir(parents=True)
+            (folder / f"{TINY}.ipynb").write_bytes((released / f"{TINY}.ipynb").read_bytes())
+        grade = api.autograde
+        broken = {"success": False, "error": "Traceback\nboom", "log": "ValueError: no such thing."}
+        monkeypatch.setattr(api, "autograde", lambda at, who: broken if who == "ann" else grade(at, who))
+        failed = pipeline.autograde(api, TINY, progress=False)
+        assert list(failed) == ["ann"] and api.get_autograded_students(TINY) == {"dan"}
+    assert "ann" in failed["ann"] and "no such thing" in failed["ann"] and "\n" not in failed["ann"]
+    assert pipeline.LOG in failed["ann"] and "boom" in (tmp_path / "class" / pipeline.LOG).read_text("utf-8")
 
 
 def test_submissions_out_of_form_or_that_end_badly_are_graded_and_say_so(graded):
     root, _, _ = graded
+    assert scores(root)["dan"] == 0
     assert {s: scores(root)[s] for s in ("fay", "gil", "hal", "ida")} == {"fay": 4, "gil": 4, "hal": 0, "ida": 0}
-    words = {"ann": "", "fay": "missing", "gil": "2 times", "hal": "ended the kernel", "ida": "longer than"}
+    words = {"ann": "", "fay": "missing", "gil": "2 times", "hal": "ended the kernel", "ida": "longer than"} | {
+        "dan": "Nothing could be graded"
+    }
     for student, word in words.items():
         file = root / "class" / "autograded" / student / TINY / f"{TINY}.ipynb"
         told = " ".join(nbformat.read(file, as_version=4).metadata["grading"])
         assert word in told and bool(told) == bool(word)
-
-
-def test_the_log_holds_the_reason(graded):
-    log = (graded[0] / "class" / pipeline.LOG).read_text("utf-8")
-    assert "Traceback" in log and "dan" in log
 
 
 def test_feedback_tells_the_score_and_the_rubric(graded):

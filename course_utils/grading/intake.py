@@ -1,0 +1,99 @@
+"""What was handed in, looked at as files before anything is run: each submission becomes a notebook that can be graded.
+
+Works on the grader's own copy, in nbgrader's folder `submitted`; what was handed in is kept beside what replaces it.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import new_notebook
+
+from .preflight import NOTES
+
+LARGEST = 64 << 20  # bytes of a notebook; outputs are thrown away anyway, and no answer needs so much
+KEPT = ".as-submitted"  # the ending of a file that was replaced
+
+
+def hook(assignment: str, student: str, notebooks: list[str]) -> None:
+    """For `Autograde.pre_convert_hook`: take in the notebooks of one submission."""
+    for notebook in notebooks:
+        take_in(Path(notebook).parent, Path(notebook).stem)
+
+
+def take_in(folder: Path, name: str) -> list[str]:
+    """Make `folder`/`name`.ipynb a notebook that nbgrader can read, and return what had to be done, in sentences.
+
+    The sentences also go into the notebook's metadata. One in order is left as it is. Nothing is raised for what a
+    student can do: where nothing can be read, an empty notebook stands there, which the next step fills.
+    """
+    notes = _drop_links(folder)
+    file = folder / f"{name}.ipynb"
+    if not file.is_file():
+        notes += _rename(folder, file)
+    content = _content(file)
+    if isinstance(content, str):
+        notes.append(content)
+        notebook = new_notebook()
+    else:
+        notebook, told = content
+        notes += told
+    if notes:
+        notebook.metadata[NOTES] = notes
+        if file.is_file():
+            file.replace(file.with_name(file.name + KEPT))
+        file.write_text(nbformat.writes(notebook), "utf-8")
+    return notes
+
+
+def _drop_links(folder: Path) -> list[str]:
+    """Symbolic links are taken away: nbgrader would copy what they point to, on the grader's machine."""
+    links = [path for path in sorted(folder.rglob("*")) if path.is_symlink()]
+    for path in links:
+        path.unlink()
+    return [f"The link '{path.name}' was taken away: a submission holds files only." for path in links]
+
+
+def _rename(folder: Path, wanted: Path) -> list[str]:
+    others = sorted(path for path in folder.glob("*.ipynb") if path.is_file())
+    if len(others) != 1:
+        return []
+    wanted.write_bytes(others[0].read_bytes())
+    others[0].replace(others[0].with_name(others[0].name + KEPT))
+    return [f"The notebook was called '{others[0].name}': taken as '{wanted.name}'."]
+
+
+def _content(file: Path) -> str | tuple[NotebookNode, list[str]]:
+    """The notebook in a file and what was done to read it, or why it cannot be read."""
+    unreadable = "Nothing could be graded: "
+    if not file.is_file():
+        return f"{unreadable}there is no notebook '{file.name}'."
+    if file.stat().st_size > LARGEST:
+        return f"{unreadable}the notebook is larger than {LARGEST >> 20} MB."
+    raw, notes = file.read_bytes(), []
+    for encoding in ("utf-8", "utf-8-sig", "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "cp1252"):
+        try:
+            text = raw.decode(encoding)
+            told = json.loads(text)
+        except (ValueError, RecursionError):
+            continue
+        if encoding != "utf-8":
+            notes.append(f"The notebook was written in {encoding}, not in UTF-8.")
+        break
+    else:
+        return f"{unreadable}the file holds no notebook that can be read (it is no JSON)."
+    try:
+        if told.get("nbformat") != 4:
+            notes.append(f"The notebook was in format {told.get('nbformat')}: it was brought up to 4.")
+        notebook = nbformat.reads(text, as_version=4)
+        nbformat.validate(notebook)
+    except Exception as problem:  # a student can write anything, and nbformat raises what it happens to meet
+        return f"{unreadable}the file is no notebook ({type(problem).__name__})."
+    return notebook, notes
+
+
+def take_in_all(folder: Path, names: Iterable[str]) -> list[str]:
+    """`take_in` for each of an assignment's notebooks in one submission's folder."""
+    return [note for name in names for note in take_in(folder, name)]
