@@ -52,9 +52,11 @@ class Graded:
     notebook: NotebookNode
 
 
-def graded(folder, timeout: int = 20, kernel: str = execute.SANDBOX, **answers: str) -> Graded:
-    """What the right answers get, with these in place of the right ones."""
+def graded(folder, timeout: int = 20, kernel: str = execute.SANDBOX, extra: str = "", **answers: str) -> Graded:
+    """What the right answers get, with these in place of the right ones, and an extra cell behind the first answer."""
     made = notebook(RIGHT | answers)
+    if extra:
+        made.cells.insert(2, new_code_cell(extra))
     notes = execute._run(execute.grade_notebook(made, notebook(RIGHT), str(folder), timeout, kernel))
     points = {c.metadata.nbgrader.grade_id: determine_grade(c)[0] for c in made.cells if is_test(c)}
     outputs = [output for cell in made.cells for output in cell.outputs]

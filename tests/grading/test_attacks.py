@@ -128,9 +128,9 @@ REACHES = {
     "a secret in the environment": "import os; os.environ['GRADER_SECRET']",
     "another process": "import os; os.kill(os.getppid() or 999_999, 9)",
     "memory without end": "x = bytearray(20 << 30)",
-    "a file without end": "open('big', 'wb').write(bytes(700 << 20))",
+    "a file without end": "open('big', 'wb').write(bytes(300 << 20))",
     "more processes than it may": "import subprocess\nfor _ in range(5000):\n    subprocess.Popen(['sleep', '60'])",
-    "namespaces": "import os, ctypes\nassert ctypes.CDLL(None).unshare(0x10000000) == 0",
+    "namespaces": "import subprocess\nsubprocess.run(['unshare', '--user', 'true'], check=True)",
     "mounts": "import ctypes\nassert ctypes.CDLL(None).umount2(b'/tmp', 2) == 0",
 }
 
@@ -174,6 +174,28 @@ answer = np.arange(4)
     assert not [p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", "47"]]
 
 
+def test_what_a_submission_finds(tmp_path):
+    """No capability, no name in the environment that is of no use, and nothing that can be written but five folders."""
+    look = """
+import os
+print('env', *sorted(os.environ))
+print('caps', *[line.split()[1] for line in open('/proc/self/status') if line.startswith('Cap')])
+print('writable', *[line.split()[1] for line in open('/proc/mounts') if 'rw' in line.split()[3].split(',')])
+print('ids', os.getuid(), os.getpid(), *(p for p in os.listdir('/proc') if p.isdigit()))
+"""
+    told = {}
+    for line in filter(str.strip, graded(tmp_path, value=look).text.split("\n")):
+        name, *words = line.split()
+        told.setdefault(name, words)
+    ipykernels = {"CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "GIT_PAGER", "PAGER", "PYDEVD_USE_FRAME_EVAL", "TERM"}
+    ours = {"HOME", "USER", "LANG", "PATH", "TMPDIR", "TF_CPP_MIN_LOG_LEVEL", "MPLBACKEND", "NBGRADER_EXECUTION"}
+    assert set(told["env"]) - ipykernels == ours
+    assert {int(word, 16) for word in told["caps"]} == {0}
+    folders = {"/tmp", "/dev/shm", "/student", "/proc"}
+    assert {path for path in told["writable"] if not path.startswith("/dev/")} | {"/dev/shm"} == folders
+    assert told["ids"] == ["1000", "1", "1"]
+
+
 ENDINGS = {
     "an exit": ("import os; os._exit(0)", "ended the kernel"),
     "a segmentation fault": ("import ctypes; ctypes.string_at(0)", "ended the kernel"),
@@ -194,6 +216,11 @@ def test_a_cell_that_does_not_end_well_costs_only_its_own_points(tmp_path, what)
     assert any(note in told for told in result.notes)
     after = graded(tmp_path, timeout=4, double=f"broken = 1\n{code}")
     assert after.points == NOTHING | {"test-value": 1.0}
+
+
+def test_in_a_fresh_kernel_what_had_ended_before_is_run_again(tmp_path):
+    result = graded(tmp_path, extra="import os; os._exit(0)")
+    assert result.points == POINTS and len(result.notes) == 1
 
 
 def test_a_function_that_does_not_end_well_costs_only_its_own_points(tmp_path):
