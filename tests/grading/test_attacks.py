@@ -161,12 +161,14 @@ import os, subprocess
 folder = os.path.expanduser('~/.ipython/profile_default/startup')
 os.makedirs(folder, exist_ok=True)
 open(os.path.join(folder, '00.py'), 'w').write('left = 1')
-open('/tmp/left', 'w').write('x'); open('left', 'w').write('x')
+open(os.environ['TMPDIR'] + '/left', 'w').write('x'); open('left', 'w').write('x')
 subprocess.Popen(['sleep', '47']); import numpy as np
 answer = np.arange(4)
 """
     assert graded(tmp_path, value=leave).points == POINTS
-    look = "import os\nprint('found', 'left' in globals(), *map(os.path.exists, ('/tmp/left', 'left')))"
+    look = (
+        "import os\nprint('found', 'left' in globals(), *map(os.path.exists, (os.environ['TMPDIR'] + '/left', 'left')))"
+    )
     assert "found False False False" in graded(tmp_path, value=look).text
     assert os.listdir(tmp_path) == []
     import psutil
