@@ -41,7 +41,8 @@ def leave_the_rest(allow: socket.socket) -> None:
     `allow` is a connection to a process outside, which answers `map_ids` to the one byte sent.
     """
     if os.geteuid() == 0:
-        os.setgroups([])
+        with suppress(PermissionError):  # not allowed, and not needed, for root within a container without it
+            os.setgroups([])
     linux.unshare(linux.ALL_NAMESPACES)
     allow.sendall(b"?")
     if allow.recv(1) != b"!":
@@ -56,8 +57,18 @@ def map_ids(process: int) -> None:
         users, groups = f"{USER} {user} 1\n", f"{USER} {group} 1\n"
     else:  # root as well, to build the sandbox; the student will be nobody
         users = groups = f"0 0 1\n{USER} {_NOBODY} 1\n"
-    (folder / "uid_map").write_text(users)
+    try:
+        (folder / "uid_map").write_text(users)
+    except OSError:  # a container's root that is the only user there is
+        users = groups = "0 0 1\n"
+        (folder / "uid_map").write_text(users)
     (folder / "gid_map").write_text(groups)
+
+
+def _student() -> int:
+    """The number of the student's user in this namespace: root's, without its powers, where there is no other."""
+    known = [int(line.split()[0]) for line in Path("/proc/self/uid_map").read_text().splitlines()]
+    return USER if USER in known else os.geteuid()
 
 
 _LINKED = tuple(Path("/", name) for name in ("bin", "sbin", "lib", "lib32", "lib64"))  # links into /usr, or folders
@@ -86,7 +97,7 @@ def _build(root: Path, submission: Path, channel: Path, limits: Limits) -> None:
     """Put the student's file system together on a new file system in memory, mounted over `root`."""
     devices = {Path("/dev", name) for name in _DEVICES}
     links = {path: os.readlink(path) for path in _LINKED if path.is_symlink()}
-    etc = _etc()
+    etc, user = _etc(), _student()
     # Opened first, as the new file system may hide them: these names still lead to what was opened.
     opened = {path: os.open(path, os.O_PATH) for path in (*_shown(), *devices, submission, channel)}
     real = {path: Path("/proc/self/fd", str(handle)) for path, handle in opened.items()}
@@ -113,7 +124,7 @@ def _build(root: Path, submission: Path, channel: Path, limits: Limits) -> None:
         linux.bind(real[path], place(path), read_only=path != channel)
     shutil.copytree(real[submission], place(WORK), symlinks=True, ignore=_not_copied)
     for path in (place(WORK), *place(WORK).rglob("*")):
-        os.chown(path, USER, USER, follow_symlinks=False)
+        os.chown(path, user, user, follow_symlinks=False)
     for handle in opened.values():
         os.close(handle)
 
@@ -151,7 +162,7 @@ def enter(submission: Path, channel: Path, limits: Limits) -> None:
     `submission` is copied, without its notebooks, to `WORK`, which becomes the working directory; `channel` is the
     folder of the kernel's sockets. Raises `OSError` where the kernel refuses something.
     """
-    root = Path("/tmp")  # any folder will do: outside, nothing changes
+    root, user = Path("/tmp"), _student()  # any folder will do: outside, nothing changes
     linux.make_private()
     _build(root, submission, channel, limits)
     _mount_proc(root / "proc")
@@ -166,9 +177,9 @@ def enter(submission: Path, channel: Path, limits: Limits) -> None:
     ):
         resource.setrlimit(what, (most, most))
     linux.forbid_privileges()
-    if os.geteuid() == 0:
-        os.setresgid(USER, USER, USER)
-        os.setresuid(USER, USER, USER)
+    if os.geteuid() != user:
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
     linux.drop_capabilities()
     os.environ.clear()
     os.environ.update(_environment())
