@@ -1,7 +1,13 @@
 """A small assignment, and what a submission of it gets."""
 
+import atexit
+import shutil
+import tempfile
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
+import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader.utils import determine_grade
@@ -32,7 +38,7 @@ def notebook(answers: dict[str, str]) -> NotebookNode:
     """The assignment, filled in: `answers` maps "double" and "value" to code."""
     return new_notebook(
         cells=[
-            _cell("setup", "import random\nlucky = 7", locked=True),
+            _cell("setup", "import tabnanny\nlucky = 7", locked=True),
             _cell("double", answers["double"], solution=True),
             _cell("test-double", TESTS["test-double"], grade=True, locked=True, points=2),
             _cell("test-parts", TESTS["test-parts"], grade=True, locked=True, points=2),
@@ -40,6 +46,15 @@ def notebook(answers: dict[str, str]) -> NotebookNode:
             _cell("test-value", TESTS["test-value"], grade=True, locked=True, points=1),
         ]
     )
+
+
+@cache
+def _course() -> Path:
+    """The folder of the assignment's source: one for all tests, as the judging kernel is."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    nbformat.write(notebook(RIGHT), folder / "tiny.ipynb")
+    return folder
 
 
 @dataclass(frozen=True)
@@ -57,7 +72,8 @@ def graded(folder, timeout: int = 20, kernel: str = execute.SANDBOX, extra: str 
     made = notebook(RIGHT | answers)
     if extra:
         made.cells.insert(2, new_code_cell(extra))
-    notes = execute._run(execute.grade_notebook(made, notebook(RIGHT), str(folder), timeout, kernel))
+    source = _course() / "tiny.ipynb"
+    notes = execute._run(execute.grade_notebook(made, source, str(folder), timeout, kernel))
     points = {c.metadata.nbgrader.grade_id: determine_grade(c)[0] for c in made.cells if is_test(c)}
     outputs = [output for cell in made.cells for output in cell.outputs]
     text = "\n".join(

@@ -54,18 +54,22 @@ def _stop() -> None:
 
 
 async def grade_notebook(
-    notebook: NotebookNode, source: NotebookNode, folder: str, timeout: int, kernel: str = SANDBOX
+    notebook: NotebookNode, source: Path, folder: str, timeout: int, kernel: str = SANDBOX
 ) -> list[str]:
     """Run a sanitised submission, and judge it. Outputs go into its cells; returned are notes for a person.
 
-    `source` is the assignment's notebook as its author wrote it; `folder` holds the submission's files, of which
-    the kernels get copies; `timeout` is in seconds, for each cell; `kernel` names the kernelspec.
+    `source` is the assignment's notebook as its author wrote it, in the folder of its files; `folder` holds the
+    submission's files. The kernels get copies, each of its own folder. `timeout` is in seconds, for each cell; `kernel`
+    names the kernelspec.
     """
-    key = kernel + hashlib.sha256(nbformat.writes(source).encode()).hexdigest()
-    judge = _judges.setdefault(key, Judge(read_plan(source), kernel))
+    written = source.read_text("utf-8")
+    key = f"{kernel} {source} {hashlib.sha256(written.encode()).hexdigest()}"
+    if key not in _judges:
+        _judges[key] = Judge(read_plan(nbformat.reads(written, as_version=4)), kernel, str(source.parent))
+    judge = _judges[key]
     student = StudentKernel(notebook, folder, timeout, kernel)
     try:
-        await asyncio.gather(judge.open(folder), student.start())
+        await asyncio.gather(judge.open(), student.start())
         for index, cell in enumerate(notebook.cells):
             if is_test(cell):
                 await judge.test(cell, student)
@@ -86,13 +90,13 @@ class HonestExecute(NbGraderPreprocessor):
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
         course = self.parent.parent.coursedir
         at, name = resources["nbgrader"]["assignment"], resources["nbgrader"]["notebook"]
-        source = Path(course.format_path(course.source_directory, ".", at)) / f"{name}.ipynb"
+        source = Path(course.format_path(course.source_directory, ".", at)).resolve() / f"{name}.ipynb"
         lacking = None if self.unsafe_no_sandbox else missing()
         if lacking:
             raise NoSandbox(f"Nothing was graded. {lacking} (`unsafe_no_sandbox` grades without isolation.)")
         kernel = "python3" if self.unsafe_no_sandbox else SANDBOX
         folder = resources["metadata"]["path"]
-        notes = _run(grade_notebook(nb, nbformat.read(source, as_version=4), folder, self.timeout, kernel))
+        notes = _run(grade_notebook(nb, source, folder, self.timeout, kernel))
         if self.unsafe_no_sandbox:
             notes.insert(0, "This submission was run without isolation.")
         nb.metadata[NOTES] = nb.metadata.get(NOTES, []) + notes

@@ -140,6 +140,7 @@ def _run_kernel(request: dict, limits: Limits) -> None:
         channel = Path(request["channel"])
         enter(Path(request["submission"]), channel, limits)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        sys.path.insert(0, "")  # modules that lie beside the notebook, as in any kernel
         random.seed()
         sys.modules["numpy"].random.seed()
         from ipykernel.kernelapp import IPKernelApp

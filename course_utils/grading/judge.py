@@ -18,8 +18,9 @@ _MOST = 50  # submissions for one kernel; then a fresh one, whatever may have pi
 class Judge:
     """Runs tests in a kernel that runs nothing else than the assignment's own cells."""
 
-    def __init__(self, plan: Plan, kernel: str):
-        self._plan, self._kernel = plan, kernel
+    def __init__(self, plan: Plan, kernel: str, folder: str):
+        """`folder` holds the assignment's own files, and nothing that a student handed in."""
+        self._plan, self._kernel, self._folder = plan, kernel, folder
         self._manager: AsyncKernelManager | None = None
         self._client = None
         self._served = 0
@@ -42,9 +43,8 @@ class Judge:
             self._client.stop_channels()
         self._manager = self._client = None
 
-    async def open(self, folder: str) -> None:
-        """Make ready for another submission; `folder` holds the assignment's files."""
-        self._folder = folder
+    async def open(self) -> None:
+        """Make ready for another submission."""
         if self._manager is not None and (self._served >= _MOST or not await self._manager.is_alive()):
             await self.stop()
         if self._manager is None:

@@ -6,7 +6,7 @@ import sys
 import pytest
 from grading_helpers import HIDDEN, NOTHING, POINTS, RIGHT, graded
 
-from course_utils.grading import isolation
+from course_utils.grading import execute, isolation
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or isolation.missing() is not None, reason=f"no isolation here: {isolation.missing()}"
@@ -78,6 +78,19 @@ from course_utils.grading import answering
 answering.encode = lambda value: {"model": {"module": "builtins", "class_name": "eval", "config": {}}, "weights": []}
 """,
 }
+
+
+def test_a_module_that_was_handed_in_is_not_imported_where_tests_are_judged(tmp_path):
+    """The assignment's own cells import `tabnanny`: the judging kernel must not find the student's."""
+    (tmp_path / "tabnanny.py").write_text("from IPython import get_ipython\n" + FORGERIES["sources swapped"])
+    for kernel in (execute.SANDBOX, "python3"):
+        execute._stop()  # so that the judging kernel starts with this submission
+        assert graded(tmp_path, kernel=kernel, double=WRONG, value=WRONG_VALUE).points == NOTHING
+
+
+def test_a_module_that_was_handed_in_can_be_used(tmp_path):
+    (tmp_path / "mine.py").write_text(RIGHT["double"])
+    assert graded(tmp_path, double="from mine import double").points == POINTS
 
 
 @pytest.mark.parametrize("name", FORGERIES)
