@@ -21,6 +21,8 @@ c = get_config()  # noqa: F821 - nbgrader provides it
 
 c.CourseDirectory.course_id = "transfer-learning"
 c.CourseDirectory.root = str(Path(__file__).resolve().parent)
+# Where marks are kept. PostgreSQL serves as well: "postgresql://user:password@host/name", see docs/grading.md.
+c.CourseDirectory.db_url = f"sqlite:///{Path(__file__).resolve().parent / 'gradebook.db'}?timeout=60"
 
 c.ClearSolutions.code_stub = {
     "python": '# YOUR CODE HERE\nraise NotImplementedError("Write your code here, in place of this line.")'

@@ -105,6 +105,29 @@ def _become(*command: str, cwd: Path | None = None, env: dict[str, str] | None =
     os.execve(sys.executable, arguments, env or dict(os.environ))
 
 
+@main.command()
+@click.argument("assignment")
+@click.option("--jobs", type=click.IntRange(1), help="Submissions at once on this machine.  [default: one per core]")
+@click.option("--scheduler", metavar="ADDRESS", help="A Dask cluster to grade on, such as tcp://10.0.0.5:8786.")
+@click.option("--student", "students", multiple=True, help="Grade this student's submission only; can be repeated.")
+@click.option("--unsafe-no-sandbox", is_flag=True, help="Run submissions without isolation; the report says so.")
+def grade(assignment, jobs, scheduler, students, unsafe_no_sandbox):
+    """Grade what was collected for an assignment.
+
+    Works on the nbgrader course in this folder, or on the one of this project where there is none. What is graded
+    already is not graded again; after Ctrl-C, or whatever else ends it, the same command goes on.
+    """
+    from .grading import ASSIGNMENTS, report
+
+    if jobs and scheduler:
+        raise click.UsageError("--jobs is for this machine and --scheduler for a cluster: give one of them.")
+    course = Path.cwd() if Path("nbgrader_config.py").is_file() else ASSIGNMENTS
+    done = report.grade(course, assignment, jobs, scheduler, students, unsafe_no_sandbox)
+    click.echo(done.text)
+    if done.failed:
+        raise click.ClickException("\n       ".join(done.failed))
+
+
 @main.command(context_settings=_PASS_ON)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def test(arguments):

@@ -41,10 +41,10 @@ class _NotebookBar(tqdm):
             type(self)._decr_instances(self)
 
 
-def bar(iterable=None, total: int | None = None, label: str = "", unit: str = "steps") -> tqdm:
+def bar(iterable=None, total: int | None = None, label: str = "", unit: str = "steps", shown: bool = True) -> tqdm:
     """A tqdm bar over `iterable`, or over `total` steps that the caller counts with `.update(k)`.
 
-    It shows after one second: what is quicker needs no bar.
+    It shows after one second: what is quicker needs no bar. With `shown` false it only counts.
     """
     kind = _NotebookBar if _in_notebook() else tqdm
-    return kind(iterable, total=total, desc=label, unit=unit, leave=False, delay=1)
+    return kind(iterable, total=total, desc=label, unit=unit, leave=False, delay=1, disable=not shown)

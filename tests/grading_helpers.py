@@ -14,6 +14,7 @@ from nbgrader.utils import determine_grade
 
 from course_utils.grading import execute
 from course_utils.grading.plan import is_test
+from course_utils.grading.states import KEY, State, read_notes
 
 HIDDEN = "a secret of the hidden test"
 TESTS = {
@@ -59,9 +60,10 @@ def _course() -> Path:
 
 @dataclass(frozen=True)
 class Graded:
-    """Points by grade_id, the notes for a person, all text that the cells put out, and the notebook."""
+    """Points by grade_id, the state, the notes for a person, all text that the cells put out, and the notebook."""
 
     points: dict[str, float]
+    state: State
     notes: list[str]
     text: str
     notebook: NotebookNode
@@ -73,10 +75,10 @@ def graded(folder, timeout: int = 20, kernel: str = execute.SANDBOX, extra: str 
     if extra:
         made.cells.insert(2, new_code_cell(extra))
     source = _course() / "tiny.ipynb"
-    notes = execute._run(execute.grade_notebook(made, source, str(folder), timeout, kernel))
+    execute.grade_notebook(made, source, folder, timeout, kernel)
     points = {c.metadata.nbgrader.grade_id: determine_grade(c)[0] for c in made.cells if is_test(c)}
     outputs = [output for cell in made.cells for output in cell.outputs]
     text = "\n".join(
         str(output.get("text", "")) + str(output.get("evalue", "")) + str(output.get("data", "")) for output in outputs
     )
-    return Graded(points, notes, text, made)
+    return Graded(points, State(made.metadata[KEY]["state"]), [note.says for note in read_notes(made)], text, made)

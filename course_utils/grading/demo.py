@@ -56,10 +56,10 @@ def run_demo(build_dir: Path, progress: bool = True) -> DemoResult:
             for student, submission in homes.items():
                 nbformat.write(submission, downloaded / f"{student}_{ASSIGNMENT}.ipynb")
             pipeline.zip_collect(api, ASSIGNMENT)
-        failed = pipeline.autograde(api, ASSIGNMENT, progress)
+        batch = pipeline.autograde(api, ASSIGNMENT, progress)
         made = pipeline.feedback(api, ASSIGNMENT, progress)
         pipeline.export(api, build_dir / "grades.csv")
-        summary = _summary(api, failed)
+        summary = _summary(api, batch.failed)
     if lacking:
         summary += f"\nThese submissions, our own, were graded without isolation. {lacking}"
     feedback = []

@@ -16,10 +16,11 @@ from traitlets import Bool, Integer
 from .isolation import NoSandbox, missing
 from .judge import Judge
 from .plan import is_test, read_plan
-from .preflight import NOTES
+from .states import Note, State, read_notes, write_notes
 from .students import StudentKernel
 
 SANDBOX = "course-sandbox"  # the kernelspec
+UNSAFE = "python3"  # the kernelspec without isolation
 
 
 class _Loop:
@@ -41,33 +42,37 @@ def _run(coroutine):
     global _loop
     if _loop is None:
         _loop = _Loop()
-        atexit.register(_stop)
+        atexit.register(stop)
     return _loop.run(coroutine)
 
 
-def _stop() -> None:
-    """End the judging kernels with the process that started them."""
+def stop() -> None:
+    """End the judging kernels, as happens at the end of the process that started them."""
     for judge in _judges.values():
         with suppress(Exception):  # whatever happens at the end, the server that they were forked from ends them
             _run(judge.stop())
     _judges.clear()
 
 
-async def grade_notebook(
-    notebook: NotebookNode, source: Path, folder: str, timeout: int, kernel: str = SANDBOX
-) -> list[str]:
-    """Run a sanitised submission, and judge it. Outputs go into its cells; returned are notes for a person.
+def grade_notebook(notebook: NotebookNode, source: Path, folder: Path, timeout: int, kernel: str) -> None:
+    """Run a sanitised submission, and judge it. Outputs go into its cells, and notes into its metadata.
 
     `source` is the assignment's notebook as its author wrote it, in the folder of its files; `folder` holds the
     submission's files. The kernels get copies, each of its own folder. `timeout` is in seconds, for each cell; `kernel`
     names the kernelspec.
     """
+    notes = [Note(State.GRADED, "This submission was run without isolation.")] if kernel == UNSAFE else []
+    notes += _run(_grade(notebook, source, folder, timeout, kernel))
+    write_notes(notebook, read_notes(notebook) + notes)
+
+
+async def _grade(notebook: NotebookNode, source: Path, folder: Path, timeout: int, kernel: str) -> list[Note]:
     written = source.read_text("utf-8")
     key = f"{kernel} {source} {hashlib.sha256(written.encode()).hexdigest()}"
     if key not in _judges:
         _judges[key] = Judge(read_plan(nbformat.reads(written, as_version=4)), kernel, str(source.parent))
     judge = _judges[key]
-    student = StudentKernel(notebook, folder, timeout, kernel)
+    student = StudentKernel(notebook, str(folder), timeout, kernel)
     try:
         await asyncio.gather(judge.open(), student.start())
         for index, cell in enumerate(notebook.cells):
@@ -91,15 +96,16 @@ class HonestExecute(NbGraderPreprocessor):
         course = self.parent.parent.coursedir
         at, name = resources["nbgrader"]["assignment"], resources["nbgrader"]["notebook"]
         source = Path(course.format_path(course.source_directory, ".", at)).resolve() / f"{name}.ipynb"
-        lacking = None if self.unsafe_no_sandbox else missing()
-        if lacking:
-            raise NoSandbox(f"Nothing was graded. {lacking} (`unsafe_no_sandbox` grades without isolation.)")
-        kernel = "python3" if self.unsafe_no_sandbox else SANDBOX
-        folder = resources["metadata"]["path"]
-        notes = _run(grade_notebook(nb, source, folder, self.timeout, kernel))
-        if self.unsafe_no_sandbox:
-            notes.insert(0, "This submission was run without isolation.")
-        nb.metadata[NOTES] = nb.metadata.get(NOTES, []) + notes
-        for note in notes:
-            self.log.warning(note)
+        grade_notebook(nb, source, Path(resources["metadata"]["path"]), self.timeout, kernel(self.unsafe_no_sandbox))
+        for note in read_notes(nb):
+            self.log.warning(note.says)
         return nb, resources
+
+
+def kernel(unsafe_no_sandbox: bool = False) -> str:
+    """The kernelspec that submissions run in. Raises `NoSandbox` where they cannot be isolated and have to be."""
+    if unsafe_no_sandbox:
+        return UNSAFE
+    if lacking := missing():
+        raise NoSandbox(f"Nothing was graded. {lacking}")
+    return SANDBOX

@@ -11,9 +11,10 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
 
-from .preflight import NOTES
+from .states import Note, State, write_notes
 
 LARGEST = 64 << 20  # bytes of a notebook; outputs are thrown away anyway, and no answer needs so much
+LARGEST_IN_ALL = 128 << 20  # bytes of all files of a submission
 KEPT = ".as-submitted"  # the ending of a file that was replaced
 
 
@@ -23,25 +24,29 @@ def hook(assignment: str, student: str, notebooks: list[str]) -> None:
         take_in(Path(notebook).parent, Path(notebook).stem)
 
 
-def take_in(folder: Path, name: str) -> list[str]:
-    """Make `folder`/`name`.ipynb a notebook that nbgrader can read, and return what had to be done, in sentences.
+def take_in(folder: Path, name: str) -> list[Note]:
+    """Make `folder`/`name`.ipynb a notebook that nbgrader can read, and return what had to be done.
 
-    The sentences also go into the notebook's metadata. One in order is left as it is. Nothing is raised for what a
+    The notes also go into the notebook's metadata. One in order is left as it is. Nothing is raised for what a
     student can do: where nothing can be read, an empty notebook stands there, which the next step fills.
     """
-    notes = _drop_links(folder)
+    done = _drop_links(folder) + _set_aside(folder)
     file = folder / f"{name}.ipynb"
+    if file.is_dir():
+        file.replace(file.with_name(file.name + KEPT))
     if not file.is_file():
-        notes += _rename(folder, file)
+        done += _rename(folder, file)
     content = _content(file)
+    notes = []
     if isinstance(content, str):
-        notes.append(content)
+        notes.append(Note(State.UNREADABLE, content))
         notebook = new_notebook()
     else:
         notebook, told = content
-        notes += told
+        done += told
+    notes = [Note(State.REPAIRED, text) for text in done] + notes
     if notes:
-        notebook.metadata[NOTES] = notes
+        write_notes(notebook, notes)
         if file.is_file():
             file.replace(file.with_name(file.name + KEPT))
         file.write_text(nbformat.writes(notebook), "utf-8")
@@ -54,6 +59,20 @@ def _drop_links(folder: Path) -> list[str]:
     for path in links:
         path.unlink()
     return [f"The link '{path.name}' was taken away: a submission holds files only." for path in links]
+
+
+def _set_aside(folder: Path) -> list[str]:
+    """What is too large to be copied for each kernel goes to a folder beside the submission, the largest first."""
+    files = sorted((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    total, notes = sum(path.stat().st_size for path in files), []
+    while total > LARGEST_IN_ALL:
+        file = files.pop()
+        total -= file.stat().st_size
+        there = folder.with_name(f"{folder.name}.set-aside") / file.relative_to(folder)
+        there.parent.mkdir(parents=True, exist_ok=True)
+        file.replace(there)
+        notes.append(f"The file '{file.name}' was set aside: a submission may have {LARGEST_IN_ALL >> 20} MB.")
+    return notes
 
 
 def _rename(folder: Path, wanted: Path) -> list[str]:
@@ -94,6 +113,6 @@ def _content(file: Path) -> str | tuple[NotebookNode, list[str]]:
     return notebook, notes
 
 
-def take_in_all(folder: Path, names: Iterable[str]) -> list[str]:
+def take_in_all(folder: Path, names: Iterable[str]) -> list[Note]:
     """`take_in` for each of an assignment's notebooks in one submission's folder."""
     return [note for name in names for note in take_in(folder, name)]

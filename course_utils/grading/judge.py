@@ -9,6 +9,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import output_from_msg
 
 from .plan import Plan
+from .states import Note, State
 from .students import StudentKernel, error
 
 _TEST = 120  # seconds for one test, the student's calls included
@@ -54,6 +55,8 @@ class Judge:
 
     async def test(self, cell: NotebookNode, student: StudentKernel) -> None:
         """Run one test cell on a student's answers; its outputs become the cell's."""
+        if not await student.is_honest():
+            student.notes.append(Note(State.TAMPERED, "The kernel did not do what it was told: look at the code."))
         asked = [name for name in self._plan.names if re.search(rf"\b{name}\b", cell.source)]
         told = await student.ask(f"answering.describe({asked!r})")
         if "error" in told:
@@ -63,7 +66,7 @@ class Judge:
         outputs = await self._run(f"from course_utils.grading import judging; judging.begin({values}, {self._fresh})")
         self._fresh = False
         if any(o.output_type == "error" for o in outputs):
-            student.notes.append("The kernel told values that an untouched one never tells.")
+            student.notes.append(Note(State.TAMPERED, "The kernel told values that an untouched one never tells."))
             cell.outputs = [error("NoAnswer", "the answers could not be read")]
             return
 

@@ -1,13 +1,10 @@
 """One class through nbgrader's own steps: generate, release, submit, collect, autograde, feedback, export.
 
 Every step is a call of nbgrader's API on a course folder. What nbgrader has to say goes to the folder's grading.log.
-Submissions are graded one after the other: nbgrader changes the working directory while it grades, and its gradebook
-has one writer.
 """
 
 import logging
 import os
-import re
 import shutil
 import sys
 import sysconfig
@@ -23,8 +20,9 @@ from traitlets.config import Config, PyFileConfigLoader
 
 from ..errors import GradingFailed
 from ..progress import bar
-from .intake import take_in_all
-from .isolation import NoSandbox, missing
+from .batch import Batch
+from .cluster import workers
+from .record import reason
 
 LOG = "grading.log"
 
@@ -43,23 +41,26 @@ def copy_course(course: Path, folder: Path, assignment: str) -> None:
 
 
 @contextmanager
-def open_course(folder: Path, unsafe_no_sandbox: bool = False) -> Iterator[NbGraderAPI]:
-    """nbgrader's API on a course folder, with an exchange inside the folder, and its log in grading.log.
+def open_course(folder: Path, unsafe_no_sandbox: bool = False, own_exchange: bool = True) -> Iterator[NbGraderAPI]:
+    """nbgrader's API on a course folder, and its log in grading.log.
 
-    `unsafe_no_sandbox` lets submissions run without isolation.
+    `unsafe_no_sandbox` lets submissions run without isolation; with `own_exchange`, the exchange is in the folder, too,
+    and one account may hand in for everybody.
     """
     folder = folder.resolve()
-    exchange = folder / "exchange"
-    exchange.mkdir(exist_ok=True)
     config = PyFileConfigLoader("nbgrader_config.py", path=str(folder)).load_config()
-    config.merge(
-        Config(
-            Exchange={"root": str(exchange), "cache": str(folder / "cache")},
-            ExchangeReleaseAssignment={"force": True},
-            ExchangeCollect={"check_owner": False},  # here one account hands in for everybody
-            HonestExecute={"unsafe_no_sandbox": unsafe_no_sandbox},
+    if unsafe_no_sandbox:
+        config.merge(Config(HonestExecute={"unsafe_no_sandbox": True}))
+    if own_exchange:
+        exchange = folder / "exchange"
+        exchange.mkdir(exist_ok=True)
+        config.merge(
+            Config(
+                Exchange={"root": str(exchange), "cache": str(folder / "cache")},
+                ExchangeReleaseAssignment={"force": True},
+                ExchangeCollect={"check_owner": False},
+            )
         )
-    )
     path = os.environ["PATH"]
     # nbgrader starts `alembic` by name, which is not on the path of a virtual environment that was not activated.
     os.environ["PATH"] = os.pathsep.join((sysconfig.get_path("scripts"), path))
@@ -81,13 +82,7 @@ def _done(api: NbGraderAPI, result: dict, what: str) -> None:
     """Raise `GradingFailed` with the reason where a step of nbgrader did not succeed."""
     if not result["success"]:
         api.log.error(result["error"])
-        raise GradingFailed(f"Grading stopped, as nbgrader could not {what} ({_reason(result)}): see {_log(api)}.")
-
-
-def _reason(result: dict) -> str:
-    """The exception behind a failed step. nbgrader logs it, then raises another one that only points to the log."""
-    errors = re.findall(r"^\s*([A-Za-z_.]+: .+)$", result.get("log", ""), re.MULTILINE) or [result["error"].strip()]
-    return errors[-1].rpartition("\n")[2].rstrip(".")
+        raise GradingFailed(f"Grading stopped, as nbgrader could not {what} ({reason(result)}): see {_log(api)}.")
 
 
 def _log(api: NbGraderAPI) -> Path:
@@ -138,27 +133,31 @@ def zip_collect(api: NbGraderAPI, assignment: str) -> None:
 
 
 def _each(students: Iterable[str], label: str, progress: bool) -> Iterable[str]:
-    students = sorted(students)
-    return bar(students, label=label, unit="students") if progress else students
+    return bar(sorted(students), label=label, unit="students", shown=progress)
 
 
-def autograde(api: NbGraderAPI, assignment: str, progress: bool = True) -> dict[str, str]:
-    """Grade every collected submission, and return one sentence for each student whose submission could not be.
+def autograde(
+    api: NbGraderAPI,
+    assignment: str,
+    progress: bool = True,
+    students: Iterable[str] = (),
+    jobs: int | None = None,
+    scheduler: str | None = None,
+) -> Batch:
+    """Grade what was collected and is not graded yet, or that of some students, and return how it went.
 
-    Raises `NoSandbox` where submissions cannot be isolated here, and `open_course` was not told to do without.
+    `jobs` is the number of workers on this machine; `scheduler` the address of a Dask cluster in their place. Raises
+    `GradingFailed`, and `NoSandbox` where submissions cannot be isolated and `open_course` was not told to do without.
     """
-    if not api.config.HonestExecute.unsafe_no_sandbox and (lacking := missing()):
-        raise NoSandbox(f"Nothing was graded. {lacking}")
-    with api.gradebook as gradebook:
-        names = [notebook.name for notebook in gradebook.find_assignment(assignment).notebooks]
-    failed = {}
-    for student in _each(api.get_submitted_students(assignment), "grading", progress):
-        take_in_all(Path(api.coursedir.format_path(api.coursedir.submitted_directory, student, assignment)), names)
-        result = api.autograde(assignment, student)
-        if not result["success"]:
-            api.log.error(result["error"])
-            failed[student] = f"The submission of {student} was not graded ({_reason(result)}): see {_log(api)}."
-    return failed
+    batch = Batch(api, assignment, students)
+    with bar(total=len(batch.students), label="grading", unit="students", shown=progress) as shown:
+
+        def step(student: str) -> None:
+            shown.set_postfix_str(", ".join(f"{count} {state}" for state, count in batch.states.items()), False)
+            shown.update()
+
+        batch.run(lambda most: workers(min(jobs or os.cpu_count(), most), scheduler), step)
+    return batch
 
 
 def feedback(api: NbGraderAPI, assignment: str, progress: bool = True) -> list[tuple[str, Path]]:

@@ -7,8 +7,7 @@ from nbgrader.api import Gradebook, Notebook
 from nbgrader.preprocessors import NbGraderPreprocessor
 
 from .repair import repair
-
-NOTES = "grading"  # where a graded notebook's metadata keep what the grader noticed
+from .states import read_notes, write_notes
 
 
 def released(known: Notebook) -> NotebookNode:
@@ -41,8 +40,7 @@ class Repair(NbGraderPreprocessor):
         at = resources["nbgrader"]
         with Gradebook(at["db_url"]) as gradebook:
             notes = repair(nb, released(gradebook.find_notebook(at["notebook"], at["assignment"])))
-        before = nb.metadata.get(NOTES)  # what the intake has noted
-        nb.metadata[NOTES] = (before if isinstance(before, list) else []) + notes
+        write_notes(nb, read_notes(nb) + notes)  # those of the intake first
         for note in notes:
-            self.log.warning(note)
+            self.log.warning(note.says)
         return nb, resources

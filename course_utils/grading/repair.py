@@ -6,7 +6,10 @@ The students' own cells stay where they are. What is the assignment's, tests abo
 import copy
 
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_raw_cell
 from nbgrader.utils import is_grade, is_locked, is_solution, is_task
+
+from .states import Note, State
 
 
 def grade_id(cell: NotebookNode) -> str | None:
@@ -21,17 +24,19 @@ def _is_own(cell: NotebookNode) -> bool:
     return is_locked(cell) or is_task(cell) or (is_grade(cell) and not is_solution(cell))
 
 
-def repair(notebook: NotebookNode, source: NotebookNode) -> list[str]:
-    """Bring `notebook` into the form of `source`, in place, and return what had to be done, in sentences.
+def repair(notebook: NotebookNode, source: NotebookNode) -> list[Note]:
+    """Bring `notebook` into the form of `source`, in place, and return what had to be done.
 
     Both have nbgrader's metadata. Afterwards each of the source's grade_ids stands there once, with the source's
-    metadata; every cell of the assignment's own comes after all that comes before it in the source. A notebook in
-    order is left as it is.
+    metadata, and with its text where the cell is the assignment's own; every such cell comes after all that comes
+    before it in the source; and no cell has outputs.
     """
     wanted = {grade_id(cell): cell for cell in source.cells if grade_id(cell)}
     notes = _strip_unknown(notebook, wanted) + _strip_doubles(notebook, wanted)
     notes += _restore_roles(notebook, wanted)
-    return notes + _put_in_order(notebook, wanted)
+    notes += _put_in_order(notebook, wanted)
+    _overwrite(notebook, wanted)
+    return [Note(State.REPAIRED, note) for note in notes]
 
 
 def _strip_unknown(notebook: NotebookNode, wanted: dict) -> list[str]:
@@ -99,3 +104,19 @@ def _put_in_order(notebook: NotebookNode, wanted: dict) -> list[str]:
             notebook.cells.insert(max(before, default=-1) + 1, kept.get(name) or copy.deepcopy(wanted[name]))
     notes = [f"The cell '{name}' was missing, and was put back." for name in lost]
     return notes + ["Cells had been moved: those of the assignment were put where they belong."] * moved
+
+
+_MAKE = {"code": new_code_cell, "markdown": new_markdown_cell, "raw": new_raw_cell}
+
+
+def _overwrite(notebook: NotebookNode, wanted: dict) -> None:
+    """What nbgrader's `ClearOutput` and `OverwriteCells` do: a student's copy of a test is no test."""
+    for place, cell in enumerate(notebook.cells):
+        known = wanted.get(grade_id(cell))
+        if known and cell.cell_type != known.cell_type:
+            cell = notebook.cells[place] = _MAKE[known.cell_type](cell.source, metadata=cell.metadata)
+        if known:
+            cell.metadata.nbgrader.update(known.metadata.nbgrader)
+            cell.source = known.source if _is_own(known) else cell.source
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 from typing import Any
 
 from jupyter_client import AsyncKernelManager
@@ -12,8 +13,10 @@ from nbformat.v4 import new_output
 
 from .answering import MIME
 from .codec import LARGEST
+from .states import Note, State
 
 MOST_OUTPUT = 2 << 20  # bytes of output that one cell may make
+MOST_IN_ALL = 20 << 20  # and all cells of one submission together
 _ANSWERS = 3  # seconds that an interrupted kernel has to answer before it is given up
 
 
@@ -23,15 +26,17 @@ def error(name: str, text: str) -> NotebookNode:
 
 
 class _Client(NotebookClient):
-    """nbclient, with a limit to what a cell may put out."""
+    """nbclient, with a limit to what a cell, and all cells together, may put out."""
 
     def process_message(self, msg: dict, cell: NotebookNode, cell_index: int) -> NotebookNode | None:
         """Drop what comes after a cell has put out too much, and interrupt it."""
         if cell is not self._cell:
             self._cell, self._size, self.flooded = cell, 0, False
         if msg["msg_type"] not in ("status", "execute_input"):
-            self._size += len(json.dumps(msg["content"], default=str))
-            if self._size > MOST_OUTPUT:
+            size = len(json.dumps(msg["content"], default=str))
+            self._size += size
+            self.in_all += size
+            if self._size > MOST_OUTPUT or self.in_all > MOST_IN_ALL:
                 if not self.flooded:
                     self.flooded = True
                     asyncio.ensure_future(self.km.interrupt_kernel())
@@ -40,20 +45,22 @@ class _Client(NotebookClient):
 
     _cell: NotebookNode | None = None
     _size = 0
+    in_all = 0
     flooded = False
 
 
 class StudentKernel:
     """Runs a student's cells, and answers for the student's names.
 
-    `notes` collects, in sentences, what went wrong on the way.
+    `notes` collects what went wrong on the way.
     """
 
     def __init__(self, notebook: NotebookNode, folder: str, timeout: int, kernel: str):
         self._notebook, self._folder, self._timeout, self._kernel = notebook, folder, timeout, kernel
         self._client: _Client | None = None
         self._done: list[str] = []  # the sources of the cells that ended, to be run again in a fresh kernel
-        self.notes: list[str] = []
+        self.notes: list[Note] = []
+        self._put_out = 0  # bytes, by the kernels that are gone
 
     async def start(self) -> None:
         """Start a kernel, and run again in it what had ended before."""
@@ -68,6 +75,7 @@ class StudentKernel:
             shutdown_kernel="immediate",
             resources={"metadata": {"path": self._folder}},
         )
+        self._client.in_all = self._put_out
         self._client.create_kernel_manager()
         await self._client.async_start_new_kernel()
         await self._client.async_start_new_kernel_client()
@@ -78,6 +86,7 @@ class StudentKernel:
 
     async def stop(self) -> None:
         if self._client is not None and self._client.km is not None:
+            self._put_out = self._client.in_all
             await self._client._async_cleanup_kernel()
         self._client = None
 
@@ -94,15 +103,15 @@ class StudentKernel:
         except (CellTimeoutError, TimeoutError):
             timed_out = True
         if self._client.flooded:
-            text = f"the cell put out more than {MOST_OUTPUT >> 20} MB, so it was stopped"
+            text = f"a cell may put out {MOST_OUTPUT >> 20} MB, all together {MOST_IN_ALL >> 20}: it was stopped"
             cell.outputs.append(error("OutputLimit", text))
-            self.notes.append(f"The cell {name} put out too much.")
+            self.notes.append(Note(State.CRASHED, f"The cell {name} put out too much."))
         if timed_out or self._client.flooded:
             if timed_out:
                 text = f"the cell ran longer than {self._timeout} seconds, so it was stopped"
                 cell.outputs = [o for o in cell.outputs if o.get("ename") != "CellTimeoutError"]
                 cell.outputs.append(error("TimeLimit", text))
-                self.notes.append(f"The cell {name} ran longer than {self._timeout} seconds.")
+                self.notes.append(Note(State.TIMEOUT, f"The cell {name} ran longer than {self._timeout} seconds."))
             if not await self._responds():
                 await self.stop()
             return
@@ -110,7 +119,7 @@ class StudentKernel:
 
     async def _give_up(self, cell: NotebookNode, name: str, what: str) -> None:
         cell.outputs.append(error("KernelEnded", f"this cell {what}; what stands below it ran in a fresh one"))
-        self.notes.append(f"The cell {name} {what}.")
+        self.notes.append(Note(State.CRASHED, f"The cell {name} {what}."))
         await self.stop()
 
     async def _responds(self) -> bool:
@@ -121,6 +130,29 @@ class StudentKernel:
             return True
         except Exception:  # whatever it is, this kernel is of no further use
             return False
+
+    async def is_honest(self) -> bool:
+        """Whether the kernel still does what it is told: shows a number that it cannot know, and lets an assert fail.
+
+        Nothing is taken on this word but a warning to a person: it is easy to break a kernel, hard to hide it.
+        """
+        if self._client is None:
+            return True  # a fresh one will be started
+        shown, number, text = [], secrets.randbelow(10**9), secrets.token_hex(8)
+
+        def hear(message: dict) -> None:
+            content = message["content"]
+            if message["msg_type"] == "display_data":
+                shown.append(content.get("data", {}).get("text/plain"))
+            if message["msg_type"] == "error":
+                shown.append((content.get("ename"), content.get("evalue")))
+
+        source = f"__import__('IPython').display.display({number})\nassert False, {text!r}"
+        try:
+            await asyncio.wait_for(self._execute(source, hear), self._timeout)
+        except (TimeoutError, RuntimeError):
+            return True  # it hangs, or has ended, which the next question finds out
+        return shown == [str(number), ("AssertionError", text)]
 
     async def ask(self, question: str) -> dict[str, Any]:
         """What the kernel tells after a line of Python that calls `answering`; "error" in it where it told nothing."""
@@ -134,7 +166,8 @@ class StudentKernel:
         try:
             if self._client is None:
                 await self.start()
-            await asyncio.wait_for(self._answer(question, hear), self._timeout + 2 * _ANSWERS)
+            source = f"from course_utils.grading import answering; {question}"
+            await asyncio.wait_for(self._execute(source, hear), self._timeout + 2 * _ANSWERS)
         except (TimeoutError, RuntimeError):
             alive = self._client is not None and await self._client.km.is_alive()
             if alive:
@@ -142,7 +175,8 @@ class StudentKernel:
             if not alive or not await self._responds():
                 await self.stop()
             what = f"it took longer than {self._timeout} seconds" if alive else "it ended the kernel"
-            self.notes.append(f"A call of a function was stopped: {what}.")
+            state = State.TIMEOUT if alive else State.CRASHED
+            self.notes.append(Note(state, f"A call of a function was stopped: {what}."))
             return {"error": "TimeoutError" if alive else "SystemExit", "text": what}
         try:
             if len(told[0]) > LARGEST:
@@ -151,18 +185,15 @@ class StudentKernel:
             if type(answer) is not dict:
                 raise ValueError("no object")
         except (IndexError, ValueError, RecursionError):
-            self.notes.append("The kernel did not answer as an untouched one does.")
+            self.notes.append(Note(State.TAMPERED, "The kernel did not answer as an untouched one does."))
             return {"error": "RuntimeError", "text": "the kernel did not answer as an untouched one does"}
         return answer
 
-    async def _answer(self, question: str, hear) -> None:
+    async def _execute(self, source: str, hear) -> None:
+        """Run a line of ours. Raises `RuntimeError` as soon as the kernel has ended."""
         running = asyncio.ensure_future(
             self._client.kc.execute_interactive(
-                f"from course_utils.grading import answering; {question}",
-                store_history=False,
-                timeout=self._timeout,
-                output_hook=hear,
-                allow_stdin=False,
+                source, store_history=False, timeout=self._timeout, output_hook=hear, allow_stdin=False
             )
         )
         while not (await asyncio.wait({running}, timeout=0.5))[0]:

@@ -84,7 +84,7 @@ def test_a_module_that_was_handed_in_is_not_imported_where_tests_are_judged(tmp_
     """The assignment's own cells import `tabnanny`: the judging kernel must not find the student's."""
     (tmp_path / "tabnanny.py").write_text("from IPython import get_ipython\n" + FORGERIES["sources swapped"])
     for kernel in (execute.SANDBOX, "python3"):
-        execute._stop()  # so that the judging kernel starts with this submission
+        execute.stop()  # so that the judging kernel starts with this submission
         assert graded(tmp_path, kernel=kernel, double=WRONG, value=WRONG_VALUE).points == NOTHING
 
 

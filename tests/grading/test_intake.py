@@ -8,7 +8,8 @@ import pytest
 from grading_helpers import RIGHT, notebook
 from nbformat.v4 import new_notebook
 
-from course_utils.grading.intake import KEPT, NOTES, take_in
+from course_utils.grading.intake import KEPT, take_in
+from course_utils.grading.states import State, read_notes
 
 TEXT = nbformat.writes(notebook(RIGHT))
 VERSION_3 = json.dumps({
@@ -45,45 +46,45 @@ def test_a_notebook_in_order_is_left_as_it_is(tmp_path):
 @pytest.mark.parametrize("what", UNREADABLE)
 def test_what_cannot_be_read_becomes_an_empty_notebook_and_is_kept(tmp_path, what):
     (note,) = handed_in(tmp_path, UNREADABLE[what])
-    assert note.startswith("Nothing could be graded") and "\n" not in note
-    assert read(tmp_path).metadata[NOTES] == [note] and read(tmp_path).cells == []
+    assert note.says.startswith("Nothing could be graded") and "\n" not in note.says and note.state is State.UNREADABLE
+    assert read_notes(read(tmp_path)) == [note] and read(tmp_path).cells == []
     assert (tmp_path / f"ps.ipynb{KEPT}").read_bytes() == UNREADABLE[what]
 
 
 def test_nothing_at_all(tmp_path):
     (note,) = take_in(tmp_path, "ps")
-    assert "no notebook 'ps.ipynb'" in note and read(tmp_path).metadata[NOTES] == [note]
+    assert "no notebook 'ps.ipynb'" in note.says and read_notes(read(tmp_path)) == [note]
 
 
 def test_too_large(tmp_path, monkeypatch):
     monkeypatch.setattr("course_utils.grading.intake.LARGEST", 1 << 20)
     (note,) = handed_in(tmp_path, TEXT.encode() + b" " * (1 << 20))
-    assert "larger than 1 MB" in note
+    assert "larger than 1 MB" in note.says
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
 def test_other_encodings_are_read(tmp_path, encoding):
     text = TEXT.replace("setup", "sétup") if encoding == "cp1252" else TEXT
     (note,) = handed_in(tmp_path, text.encode(encoding))
-    assert encoding in note and len(read(tmp_path).cells) == len(notebook(RIGHT).cells)
+    assert encoding in note.says and len(read(tmp_path).cells) == len(notebook(RIGHT).cells)
 
 
 def test_an_old_format_is_brought_up(tmp_path):
     (note,) = handed_in(tmp_path, VERSION_3.encode())
-    assert "format 3" in note and read(tmp_path).cells[0].source == "x = 1"
+    assert "format 3" in note.says and read(tmp_path).cells[0].source == "x = 1"
 
 
 @pytest.mark.parametrize("name", ["ps (1)", "PS", "my answers"])
 def test_another_name_is_taken_where_there_is_one_notebook_only(tmp_path, name):
     (note,) = handed_in(tmp_path, TEXT.encode(), name)
-    assert name in note and len(read(tmp_path).cells) == len(notebook(RIGHT).cells)
+    assert name in note.says and len(read(tmp_path).cells) == len(notebook(RIGHT).cells)
     assert (tmp_path / f"{name}.ipynb{KEPT}").is_file()
 
 
 def test_of_two_notebooks_with_other_names_none_is_guessed(tmp_path):
     (tmp_path / "b.ipynb").write_text(TEXT)
     (note,) = handed_in(tmp_path, TEXT.encode(), "a")
-    assert "no notebook 'ps.ipynb'" in note and (tmp_path / "b.ipynb").read_text() == TEXT
+    assert "no notebook 'ps.ipynb'" in note.says and (tmp_path / "b.ipynb").read_text() == TEXT
 
 
 def test_links_are_taken_away_and_lead_nowhere(tmp_path):
@@ -93,7 +94,7 @@ def test_links_are_taken_away_and_lead_nowhere(tmp_path):
     (folder / "ps.ipynb").symlink_to(secret)
     (folder / "deep" / "data").symlink_to(tmp_path)
     notes = take_in(folder, "ps")
-    assert len(notes) == 3 and "no notebook" in notes[-1]
+    assert len(notes) == 3 and "no notebook" in notes[-1].says
     assert not [path for path in folder.rglob("*") if path.is_symlink()] and secret.read_text() == TEXT
 
 

@@ -39,7 +39,7 @@ def test_a_deleted_cell_comes_back_in_its_place(name):
     nb, source = submitted(), notebook(STUB)
     del nb.cells[at(nb, name)]
     (note,) = repair(nb, source)
-    assert name in note and "missing" in note and names(nb) == IDS
+    assert name in note.says and "missing" in note.says and names(nb) == IDS
     assert nb.cells[at(nb, name)].source == source.cells[at(source, name)].source
 
 
@@ -59,7 +59,7 @@ def test_a_copied_test_counts_once():
     nb = submitted()
     nb.cells.append(copy.deepcopy(nb.cells[at(nb, "test-double")]))
     (note,) = repair(nb, notebook(STUB))
-    assert "2 times" in note and names(nb) == IDS and len(nb.cells) == len(submitted().cells) + 1
+    assert "2 times" in note.says and names(nb) == IDS and len(nb.cells) == len(submitted().cells) + 1
 
 
 def test_of_a_copied_answer_the_last_that_was_changed_counts():
@@ -75,7 +75,7 @@ def test_a_moved_test_is_put_back_and_a_moved_answer_takes_its_test_along():
     nb = submitted()
     nb.cells.insert(0, nb.cells.pop(at(nb, "test-double")))
     (note,) = repair(nb, notebook(STUB))
-    assert "moved" in note and names(nb) == IDS
+    assert "moved" in note.says and names(nb) == IDS
     nb = submitted()
     nb.cells.append(nb.cells.pop(at(nb, "double")))
     repair(nb, notebook(STUB))
@@ -86,7 +86,7 @@ def test_an_unknown_name_is_taken_away():
     nb = submitted()
     nb.cells[2].metadata["nbgrader"] = {"grade_id": "bonus", "grade": True, "points": 100}
     (note,) = repair(nb, notebook(STUB))
-    assert "bonus" in note and names(nb) == IDS
+    assert "bonus" in note.says and names(nb) == IDS
     nb.cells[2].metadata["nbgrader"] = "x"
     assert repair(nb, notebook(STUB))
 

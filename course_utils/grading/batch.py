@@ -1,0 +1,259 @@
+"""A whole class: its submissions are run by Dask's workers, and one writer, here, owns the gradebook.
+
+Results are kept by content: the submission, the assignment, the grader. So a run that was ended at any moment goes on
+where it stopped, and nothing is graded twice.
+"""
+
+import asyncio
+import signal
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import locket
+import nbformat
+from distributed import Client, Future, KilledWorker, as_completed
+from distributed.comm import CommClosedError
+from nbgrader.api import MissingEntry
+from nbgrader.apps import NbGraderAPI
+
+from ..errors import GradingFailed
+from . import work
+from .execute import HonestExecute, kernel
+from .intake import take_in_all
+from .isolation import NoSandbox
+from .packing import digest, pack
+from .plan import is_test
+from .preflight import released
+from .record import graded_path, reason, record, recorded
+from .repair import repair
+from .results import Results
+from .states import Note, State, read_notes, worst, write_notes
+from .students import error
+
+AHEAD = 4  # submissions that are sent to each worker before the first of them is back
+Workers = Callable[[int], AbstractContextManager[Client]]
+_LOST = (CommClosedError, asyncio.CancelledError, TimeoutError, ConnectionError)
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One student's files, ready to be graded. `key` names the content."""
+
+    student: str
+    packed: bytes
+    key: str
+
+
+@contextmanager
+def _one_writer(folder: Path) -> Iterator[None]:
+    lock = locket.lock_file(str(folder / "lock"), timeout=0)
+    try:
+        lock.acquire()
+    except locket.LockError:
+        raise GradingFailed("Another run grades this assignment: wait for its end, or stop it with Ctrl-C.") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C waits until a step has been taken whole."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed = []
+    before = signal.signal(signal.SIGINT, lambda *_: pressed.append(True))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt
+
+
+class Batch:
+    """The submissions of one assignment, and how far they are.
+
+    `there` are all students who handed it in, `students` those that are to be graded now. `states` counts how those in
+    the gradebook ended; `failed` has a sentence for each student whose result could not be written there.
+    """
+
+    def __init__(self, api: NbGraderAPI, assignment: str, students: Iterable[str] = ()):
+        """`students` chooses some of them. Raises `GradingFailed` and `NoSandbox`."""
+        self.api, self.assignment = api, assignment
+        self.failed: dict[str, str] = {}
+        self.states: Counter[State] = Counter()
+        self.there = sorted(api.get_submitted_students(assignment))
+        unknown = sorted(set(students) - set(self.there))
+        if unknown:
+            raise GradingFailed(f"Nothing was handed in for {assignment} by {', '.join(unknown)}: check the names.")
+        self.students = sorted(set(students)) or self.there
+        if not self.students:
+            raise GradingFailed(f"Nothing was handed in for {assignment}: collect it first (nbgrader collect).")
+        self.task = self._describe()
+        self._task_key = self.task.key
+        self._folder = Path(api.coursedir.root) / "results" / assignment
+        self._results = Results(self._folder)
+
+    def _describe(self) -> work.Assignment:
+        course = self.api.coursedir
+        try:
+            with self.api.gradebook as gradebook:
+                notebooks = gradebook.find_assignment(self.assignment).notebooks
+                forms = {notebook.name: nbformat.writes(released(notebook)) for notebook in notebooks}
+        except MissingEntry:
+            raise GradingFailed(
+                f"The gradebook has no '{self.assignment}': run `nbgrader generate_assignment {self.assignment}` first."
+            ) from None
+        source = Path(course.format_path(course.source_directory, ".", self.assignment))
+        settings = HonestExecute(config=self.api.config)
+        grader = kernel(settings.unsafe_no_sandbox)
+        return work.Assignment(pack(source), forms, settings.timeout, grader, work.version())
+
+    def take_in(self, student: str) -> Submission:
+        """A student's files as they were handed in, put in order."""
+        folder = self._submitted(student)
+        take_in_all(folder, self.task.forms)
+        packed = pack(folder)
+        return Submission(student, packed, digest(packed, self._task_key.encode()))
+
+    def _submitted(self, student: str) -> Path:
+        course = self.api.coursedir
+        return Path(course.format_path(course.submitted_directory, student, self.assignment))
+
+    def run(self, workers: Workers, step: Callable[[str], None] = lambda student: None) -> None:
+        """Grade whatever is not in the gradebook yet, and call `step` after each student.
+
+        `workers(most)` opens a client of a cluster, of which no more than `most` workers have something to do; it is
+        called only where something has to be run. Raises `GradingFailed` where the cluster is lost or the disk is
+        full: what was graded until then is kept.
+        """
+        with _one_writer(self._folder):
+            try:
+                if waiting := self._settle(step):
+                    with workers(len(waiting)) as client:
+                        self._run(waiting, client, step)
+            except _LOST as problem:
+                raise GradingFailed(f"The cluster was lost ({_short(problem)}): {self._safe()}") from None
+            except OSError as problem:
+                raise GradingFailed(f"A result could not be kept ({_short(problem)}): {self._safe()}") from None
+
+    def _safe(self) -> str:
+        return f"{self.states.total()} of {len(self.students)} are graded and safe, and the same command goes on."
+
+    def _settle(self, step: Callable[[str], None]) -> list[str]:
+        """Deal with the submissions that were run before, and return the students whose submissions were not."""
+        with self.api.gradebook as gradebook:
+            known = {
+                student: recorded(gradebook, graded_path(self.api, self.assignment, student), self.assignment, student)
+                for student in self.students
+            }
+        waiting, keys = [], set()
+        for student in self.students:
+            key = self.take_in(student).key
+            keys.add(key)
+            if known[student] == key:
+                self._count(student, step)
+            elif self._results.has(key):
+                self._record(student, key, step)
+            else:
+                waiting.append(student)
+        if self.students == self.there:
+            self._results.drop_others(keys)
+        return waiting
+
+    def _run(self, waiting: list[str], client: Client, step: Callable[[str], None]) -> None:
+        task = client.submit(_same, self.task, key=f"assignment-{self._task_key}")
+        running, sent, students = as_completed(loop=client.loop), {}, iter(waiting)
+
+        def send() -> None:
+            for student in students:
+                submission = self.take_in(student)
+                same = sent.setdefault(submission.key, [])
+                same.append(submission)
+                if len(same) == 1:  # else these files are being graded already
+                    running.add(client.submit(work.grade, submission.packed, task, key=submission.key, retries=2))
+                    return
+
+        for _ in range(AHEAD * max(1, len(client.nthreads()))):
+            send()
+        for future in running:
+            same = sent.pop(future.key)
+            key = self._keep(future, same[0])
+            for submission in same:
+                self._record(submission.student, key, step)
+            future.release()
+            send()
+
+    def _keep(self, future: Future, submission: Submission) -> str:
+        """Keep what the workers found, and return the key that it is kept by.
+
+        Where they found nothing, the submission has crashed, and its key is another: the next run tries it again.
+        """
+        key = submission.key
+        problem = future.exception() if future.status == "error" else None
+        if problem is None:
+            self._results.put(key, future.result())
+            return key
+        if isinstance(problem, NoSandbox):
+            raise problem
+        if isinstance(problem, KilledWorker):
+            found = self._crashed(submission, f"it ended its worker {problem.allowed_failures + 1} times")
+        else:
+            found = self._crashed(submission, f"it failed three times ({_short(problem)})")
+        self._results.put(f"crashed-{key}", found)
+        return f"crashed-{key}"
+
+    def _crashed(self, submission: Submission, why: str) -> dict[str, str]:
+        """The notebooks of a submission that could not be run: no test has a point."""
+        folder = self._submitted(submission.student)
+        made = {}
+        for name, form in self.task.forms.items():
+            notebook = nbformat.read(folder / f"{name}.ipynb", as_version=4)
+            notes = [*read_notes(notebook), *repair(notebook, nbformat.reads(form, as_version=4))]
+            for cell in filter(is_test, notebook.cells):
+                cell.outputs = [error("NoAnswer", "the submission could not be run")]
+            notes.append(Note(State.CRASHED, f"The submission could not be run, as {why}: grade it again."))
+            write_notes(notebook, notes)
+            made[name] = nbformat.writes(notebook)
+        return made
+
+    def _record(self, student: str, key: str, step: Callable[[str], None]) -> None:
+        with _uninterrupted():
+            told = record(self.api, self.assignment, student, self._results.file(key), key)
+        if told["success"]:
+            self._count(student, step)
+        else:
+            self.api.log.error(told["error"])
+            self.failed[student] = f"The points of {student} are not in the gradebook ({reason(told)}): run it again."
+            step(student)
+
+    def _count(self, student: str, step: Callable[[str], None]) -> None:
+        self.states[worst(self.notes(student))] += 1
+        step(student)
+
+    def is_graded(self, student: str) -> bool:
+        """Whether there are graded notebooks of a student, from this run or an earlier one."""
+        folder = graded_path(self.api, self.assignment, student)
+        return all((folder / f"{name}.ipynb").is_file() for name in self.task.forms)
+
+    def notes(self, student: str) -> list[Note]:
+        """What was noticed of a graded submission."""
+        folder = graded_path(self.api, self.assignment, student)
+        read = (nbformat.read(folder / f"{name}.ipynb", as_version=4) for name in self.task.forms)
+        return [note for notebook in read for note in read_notes(notebook)]
+
+
+def _same(task: work.Assignment) -> work.Assignment:
+    return task
+
+
+def _short(problem: BaseException) -> str:
+    text = str(problem).strip().split("\n")[0].rstrip(".")
+    return f"{type(problem).__name__}: {text[:200]}" if text else type(problem).__name__

@@ -1,0 +1,65 @@
+"""Results into the gradebook, by nbgrader's own steps: points, late penalties, comments, regrading are all its own."""
+
+import json
+import re
+from pathlib import Path
+
+import nbformat
+from nbconvert.exporters.exporter import ResourcesDict
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook
+from nbgrader.apps import NbGraderAPI
+from nbgrader.converters import Autograde
+from nbgrader.preprocessors import Execute, NbGraderPreprocessor
+from nbgrader.utils import temp_attrs
+from traitlets import Unicode
+
+from .execute import HonestExecute
+from .states import KEY
+
+
+class TakeResult(NbGraderPreprocessor):
+    """Stands where `HonestExecute` does, once a submission has been run elsewhere."""
+
+    file = Unicode(help="The result, as `results.Results` keeps it.").tag(config=True)
+    key = Unicode(help="The content that was graded.").tag(config=True)
+
+    def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
+        graded = json.loads(Path(self.file).read_text("utf-8"))[resources["nbgrader"]["notebook"]]
+        result = nbformat.reads(graded, as_version=4)
+        nb.cells = result.cells
+        nb.metadata[KEY] = result.metadata[KEY] | {"key": self.key}
+        return nb, resources
+
+
+def record(api: NbGraderAPI, assignment: str, student: str, file: Path, key: str) -> dict:
+    """Write one result into the gradebook and into the folder `autograded`; returns what nbgrader says of it."""
+    steps = api.config.Autograde.get("autograde_preprocessors") or Autograde.autograde_preprocessors.default()
+    taken = [TakeResult if step in (HonestExecute, Execute) else step for step in steps]
+    with temp_attrs(api.config.Autograde, autograde_preprocessors=taken):
+        api.config.TakeResult.file, api.config.TakeResult.key = str(file), key
+        return api.autograde(assignment, student)
+
+
+def graded_path(api: NbGraderAPI, assignment: str, student: str) -> Path:
+    """The folder that a student's graded notebooks are in."""
+    return Path(api.coursedir.format_path(api.coursedir.autograded_directory, student, assignment))
+
+
+def recorded(gradebook: Gradebook, folder: Path, assignment: str, student: str) -> str | None:
+    """The key of the result that gradebook and graded notebooks in `folder` have of a student; None if not all do."""
+    try:
+        submission = gradebook.find_submission(assignment, student)
+        keys = {
+            nbformat.read(folder / f"{notebook.name}.ipynb", as_version=4).metadata[KEY].get("key")
+            for notebook in submission.notebooks
+        }
+    except Exception:  # nothing there, or what a killed run has left: then it is written anew
+        return None
+    return keys.pop() if len(keys) == 1 else None
+
+
+def reason(told: dict) -> str:
+    """The exception behind a step that did not succeed. nbgrader logs it, then raises one that points to the log."""
+    errors = re.findall(r"^\s*([A-Za-z_.]+: .+)$", told.get("log", ""), re.MULTILINE) or [told["error"].strip()]
+    return errors[-1].rpartition("\n")[2].rstrip(".")

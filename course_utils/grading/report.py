@@ -1,0 +1,66 @@
+"""A class graded from the command line, and what the instructor is told in the end."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import pipeline
+from .batch import Batch
+from .states import State, worst
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is printed, and a sentence for each student whose points are not in the gradebook."""
+
+    text: str
+    failed: list[str]
+
+
+def grade(
+    course: Path,
+    assignment: str,
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    students: tuple[str, ...] = (),
+    unsafe_no_sandbox: bool = False,
+) -> Report:
+    """Grade an assignment's submissions in nbgrader's course folder; writes `course`/results/<assignment>.csv.
+
+    The file has a line for each student who is graded: state, points, whether a person has to give some, and what was
+    noticed. Arguments and errors as for `pipeline.autograde`.
+    """
+    with pipeline.open_course(course, unsafe_no_sandbox, own_exchange=False) as api:
+        batch = pipeline.autograde(api, assignment, True, students, jobs, scheduler)
+        rows = list(_rows(batch))
+    file = course / "results" / f"{assignment}.csv"
+    with file.open("w", newline="", encoding="utf-8") as opened:
+        writer = csv.DictWriter(opened, ["student", "state", "score", "max_score", "by_hand", "noticed"])
+        writer.writeheader()
+        writer.writerows(rows)
+    counted = ", ".join(f"{batch.states[state]} {state}" for state in State if batch.states[state])
+    lines = [f"{assignment}: {counted or 'nothing graded'}."]
+    now = [row for row in rows if row["student"] in batch.students]
+    lines += [f"  {row['student']}: {row['state']}. {row['noticed']}" for row in now if row["noticed"]]
+    by_hand = sum(row["by_hand"] for row in now)
+    if by_hand:
+        lines.append(f"{by_hand} submissions wait for points by a person (nbgrader formgrader).")
+    lines.append(f"Scores, states and what was noticed: {file}.")
+    return Report("\n".join(lines), list(batch.failed.values()))
+
+
+def _rows(batch: Batch):
+    with batch.api.gradebook as gradebook:
+        known = {s.student.id: s for s in gradebook.assignment_submissions(batch.assignment)}
+        for student in batch.there:
+            if student in batch.failed or not batch.is_graded(student):
+                continue
+            notes, submission = batch.notes(student), known[student]
+            yield {
+                "student": student,
+                "state": str(worst(notes)),
+                "score": submission.score,
+                "max_score": submission.max_score,
+                "by_hand": int(submission.needs_manual_grade),
+                "noticed": " ".join(note.says for note in notes),
+            }

@@ -1,0 +1,91 @@
+"""What a worker does, on whatever machine: one submission in, as bytes, and its graded notebooks out, as JSON.
+
+A worker knows neither the gradebook nor the course's folder. See `batch` for the other side.
+"""
+
+import json
+import shutil
+import signal
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import nbformat
+
+from .execute import grade_notebook, stop
+from .isolation import NoSandbox
+from .packing import digest, unpack
+from .repair import repair
+from .states import read_notes, write_notes
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+@cache
+def version() -> str:
+    """What this grader is: changes with every file of the course's package that grading or an assignment may use."""
+    return digest(*(path.read_bytes() for path in sorted(_PACKAGE.rglob("*.py"))))
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """All that a worker needs to know of an assignment.
+
+    `source` are its author's files, packed; `forms` its notebooks by name, as JSON, in the form that a submission must
+    have; `timeout` is in seconds, for each cell; `kernel` the kernelspec; `grader` the version that is asked for.
+    """
+
+    source: bytes
+    forms: dict[str, str]
+    timeout: int
+    kernel: str
+    grader: str
+
+    @property
+    def key(self) -> str:
+        rest = json.dumps([self.forms, self.timeout, self.kernel, self.grader], sort_keys=True)
+        return digest(self.source, rest.encode())
+
+
+_sources: dict[str, Path] = {}
+
+
+def _source(assignment: Assignment) -> Path:
+    """The assignment's own files, unpacked once for each process."""
+    if assignment.key not in _sources:
+        folder = Path(tempfile.mkdtemp(prefix="assignment-"))
+        unpack(assignment.source, folder)
+        _sources[assignment.key] = folder
+    return _sources[assignment.key]
+
+
+def grade(submission: bytes, assignment: Assignment) -> dict[str, str]:
+    """Grade one submission, a packed folder: its notebooks as JSON, by name, with outputs, points and notes.
+
+    Raises `NoSandbox` where this machine cannot isolate it or has another version of the grader.
+    """
+    if version() != assignment.grader:
+        raise NoSandbox("A worker has another version of the course than this machine: install the same on both.")
+    source, graded = _source(assignment), {}
+    with tempfile.TemporaryDirectory(prefix="submission-") as name:
+        folder = Path(name)
+        unpack(submission, folder)
+        shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.ipynb"))
+        for notebook, form in assignment.forms.items():
+            read = nbformat.read(folder / f"{notebook}.ipynb", as_version=4)
+            notes = read_notes(read) + repair(read, nbformat.reads(form, as_version=4))
+            write_notes(read, notes)
+            grade_notebook(read, source / f"{notebook}.ipynb", folder, assignment.timeout, assignment.kernel)
+            graded[notebook] = nbformat.writes(read)
+    return graded
+
+
+def dask_setup(worker) -> None:
+    """Called by Dask where a worker was started with this module as its preload."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who waits for the workers
+
+
+def dask_teardown(worker) -> None:
+    """Called by Dask where such a worker ends."""
+    stop()
