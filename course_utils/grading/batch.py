@@ -7,6 +7,7 @@ where it stopped, and nothing is graded twice.
 import asyncio
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -35,6 +36,8 @@ from .states import Note, State, read_notes, worst, write_notes
 from .students import error
 
 AHEAD = 4  # submissions that are sent to each worker before the first of them is back
+_TOO_MANY = 3  # submissions that cannot be run, and none that can: it is not the submissions, then
+_COME_BACK = 30  # seconds for workers that ended to be there again
 Workers = Callable[[int], AbstractContextManager[Client]]
 _LOST = (CommClosedError, asyncio.CancelledError, TimeoutError, ConnectionError)
 
@@ -81,7 +84,7 @@ class Batch:
     """The submissions of one assignment, and how far they are.
 
     `there` are all students who handed it in, `students` those that are to be graded now. `states` counts how those in
-    the gradebook ended; `failed` has a sentence for each student whose result could not be written there.
+    the gradebook ended; `failed` has a sentence for each student who has to be graded again.
     """
 
     def __init__(self, api: NbGraderAPI, assignment: str, students: Iterable[str] = ()):
@@ -171,6 +174,7 @@ class Batch:
     def _run(self, waiting: list[str], client: Client, step: Callable[[str], None]) -> None:
         task = client.submit(_same, self.task, key=f"assignment-{self._task_key}")
         running, sent, students = as_completed(loop=client.loop), {}, iter(waiting)
+        suspects = []  # those whose worker ended: each may have done it, or been there when another one did
 
         def send() -> None:
             for student in students:
@@ -183,13 +187,23 @@ class Batch:
 
         for _ in range(AHEAD * max(1, len(client.nthreads()))):
             send()
-        for future in running:
+        while not running.is_empty():
+            future = _next(running, client)
             same = sent.pop(future.key)
-            key = self._keep(future, same[0])
-            for submission in same:
-                self._record(submission.student, key, step)
-            future.release()
+            if isinstance(_problem(future), KilledWorker):
+                suspects.append(same)
+            else:
+                self._take(future, same, step)
             send()
+        for same in suspects:  # one at a time, so that none of them suffers for another
+            running.add(client.submit(work.grade, same[0].packed, task, key=f"{same[0].key}-alone"))
+            self._take(_next(running, client), same, step)
+
+    def _take(self, future: Future, same: list[Submission], step: Callable[[str], None]) -> None:
+        """Put a result down for all who handed in these files."""
+        key = self._keep(future, same[0])
+        for submission in same:
+            self._record(submission.student, key, step)
 
     def _keep(self, future: Future, submission: Submission) -> str:
         """Keep what the workers found, and return the key that it is kept by.
@@ -197,16 +211,20 @@ class Batch:
         Where they found nothing, the submission has crashed, and its key is another: the next run tries it again.
         """
         key = submission.key
-        problem = future.exception() if future.status == "error" else None
+        problem = _problem(future)
         if problem is None:
             self._results.put(key, future.result())
             return key
         if isinstance(problem, NoSandbox):
             raise problem
         if isinstance(problem, KilledWorker):
-            found = self._crashed(submission, f"it ended its worker {problem.allowed_failures + 1} times")
+            why = f"it ended its worker {problem.allowed_failures + 1} times"
         else:
-            found = self._crashed(submission, f"it failed three times ({_short(problem)})")
+            why = f"it failed three times ({_short(problem)})"
+        self.failed[submission.student] = f"The submission of {submission.student} could not be run, as {why}."
+        if len(self.failed) >= _TOO_MANY and set(self.states) <= {State.CRASHED}:
+            raise GradingFailed(f"Nothing can be graded here. {self.failed[submission.student]}")
+        found = self._crashed(submission, why)
         self._results.put(f"crashed-{key}", found)
         return f"crashed-{key}"
 
@@ -248,6 +266,25 @@ class Batch:
         folder = graded_path(self.api, self.assignment, student)
         read = (nbformat.read(folder / f"{name}.ipynb", as_version=4) for name in self.task.forms)
         return [note for notebook in read for note in read_notes(notebook)]
+
+
+def _next(running: as_completed, client: Client) -> Future:
+    """The next that is done. Raises `ConnectionError` where there are no workers any more."""
+    seen = asked = time.monotonic()
+    while not running.has_ready():
+        time.sleep(0.02)
+        if time.monotonic() > asked + 2:
+            asked = time.monotonic()
+            if client.nthreads():
+                seen = asked
+            elif asked > seen + _COME_BACK:
+                raise ConnectionError("all of its workers are gone")
+    return next(running)
+
+
+def _problem(future: Future) -> BaseException | None:
+    """What a worker raised; a lost cluster is raised by `Future.result`."""
+    return future.exception() if future.status == "error" else None
 
 
 def _same(task: work.Assignment) -> work.Assignment:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import dask
 from distributed import Client, LocalCluster
 
 from ..errors import GradingFailed
@@ -21,7 +22,15 @@ def workers(jobs: int, scheduler: str | None = None) -> Iterator[Client]:
         with _client(scheduler) as client:
             yield client
         return
-    cluster = LocalCluster(
+    with dask.config.set({"distributed.scheduler.worker-saturation": 1.0}):  # what ends a worker takes nothing with it
+        cluster = _local(jobs)
+    with cluster, Client(cluster) as client:
+        cluster.adapt(minimum=jobs, maximum=jobs)  # a worker that ends, however early, is replaced
+        yield client
+
+
+def _local(jobs: int) -> LocalCluster:
+    return LocalCluster(
         n_workers=jobs,
         threads_per_worker=1,
         host="127.0.0.1",
@@ -32,8 +41,6 @@ def workers(jobs: int, scheduler: str | None = None) -> Iterator[Client]:
         preload=[work.__name__],
         silence_logs="CRITICAL",
     )
-    with cluster, Client(cluster) as client:
-        yield client
 
 
 def _client(address: str) -> Client:

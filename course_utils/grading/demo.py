@@ -9,9 +9,13 @@ from nbgrader.utils import rmtree
 
 from . import ASSIGNMENTS, pipeline
 from .answers import build_submission, read_answers
+from .batch import Batch
 from .isolation import missing
+from .states import worst
+from .unruly import UNRULY
 
 ASSIGNMENT = "ps1"
+_TIMEOUT = 30  # seconds for a cell, and so what the endless loop costs
 
 
 @dataclass(frozen=True)
@@ -41,25 +45,30 @@ def run_demo(build_dir: Path, progress: bool = True) -> DemoResult:
     with pipeline.open_course(folder, unsafe_no_sandbox=bool(lacking)) as api:
         released = pipeline.generate(api, ASSIGNMENT)
         notebook = nbformat.read(released / f"{ASSIGNMENT}.ipynb", as_version=4)
-        homes = {student: build_submission(notebook, answers.of(student)) for student in answers.students}
+        homes = {
+            student: nbformat.writes(build_submission(notebook, answers.of(student))) for student in answers.students
+        }
+        for name, unruly in UNRULY.items():
+            homes[name] = unruly.does(build_submission(notebook, answers.reference))
         if pipeline.has_exchange():
             pipeline.release(api, ASSIGNMENT)
             for student, submission in homes.items():
                 home = folder / "homes" / student
                 (home / ASSIGNMENT).mkdir(parents=True)
-                nbformat.write(submission, home / ASSIGNMENT / f"{ASSIGNMENT}.ipynb")
+                (home / ASSIGNMENT / f"{ASSIGNMENT}.ipynb").write_text(submission, "utf-8")
                 pipeline.submit(api, ASSIGNMENT, student, home)
             pipeline.collect(api, ASSIGNMENT)
         else:
             downloaded = pipeline.archive(api, ASSIGNMENT)
             downloaded.mkdir(parents=True)
             for student, submission in homes.items():
-                nbformat.write(submission, downloaded / f"{student}_{ASSIGNMENT}.ipynb")
+                (downloaded / f"{student}_{ASSIGNMENT}.ipynb").write_text(submission, "utf-8")
             pipeline.zip_collect(api, ASSIGNMENT)
+        api.config.HonestExecute.timeout = _TIMEOUT
         batch = pipeline.autograde(api, ASSIGNMENT, progress)
         made = pipeline.feedback(api, ASSIGNMENT, progress)
         pipeline.export(api, build_dir / "grades.csv")
-        summary = _summary(api, batch.failed)
+        summary = _summary(batch)
     if lacking:
         summary += f"\nThese submissions, our own, were graded without isolation. {lacking}"
     feedback = []
@@ -69,9 +78,9 @@ def run_demo(build_dir: Path, progress: bool = True) -> DemoResult:
     return DemoResult(build_dir / "grades.csv", feedback, summary)
 
 
-def _summary(api, failed: dict[str, str]) -> str:
-    """Scores, what waits for a person, and what went wrong, in a few lines."""
-    with api.gradebook as gradebook:
+def _summary(batch: Batch) -> str:
+    """Scores, how grading ended, what waits for a person, and what went wrong, in a few lines."""
+    with batch.api.gradebook as gradebook:
         assignment = gradebook.find_assignment(ASSIGNMENT)
         by_hand = sum(cell.max_score for notebook in assignment.notebooks for cell in notebook.task_cells)
         submissions = sorted(gradebook.assignment_submissions(ASSIGNMENT), key=lambda s: -s.score)
@@ -79,8 +88,11 @@ def _summary(api, failed: dict[str, str]) -> str:
         waiting = sum(s.needs_manual_grade for s in submissions)
         by_tests = assignment.max_score - by_hand
     lines = [f"{ASSIGNMENT}: {len(submissions)} students, points by tests (of {by_tests:g}): {scores}."]
+    for student in batch.there:
+        if notes := batch.notes(student):
+            lines.append(f"{student}: {worst(notes)}. {' '.join(note.says for note in notes)}")
     if waiting:
         lines.append(f"The free-text question ({by_hand:g} points) waits for a person in {waiting} submissions.")
     if not pipeline.has_exchange():
         lines.append("nbgrader has no exchange on this system: submissions came in as files (nbgrader zip_collect).")
-    return "\n".join(lines + list(failed.values()))
+    return "\n".join(lines + list(batch.failed.values()))

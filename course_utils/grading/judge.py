@@ -9,7 +9,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import output_from_msg
 
 from .plan import Plan
-from .states import Note, State
+from .states import KEY, Note, State
 from .students import StudentKernel, error
 
 _TEST = 120  # seconds for one test, the student's calls included
@@ -39,9 +39,10 @@ class Judge:
         await self._run("from course_utils.grading import judging; judging.remember()")
 
     async def stop(self) -> None:
-        if self._manager is not None:
-            await self._manager.shutdown_kernel(now=True)
+        if self._client is not None:
             self._client.stop_channels()
+        if self._manager is not None and self._manager.has_kernel:
+            await self._manager.shutdown_kernel(now=True)
         self._manager = self._client = None
 
     async def open(self) -> None:
@@ -54,7 +55,8 @@ class Judge:
         self._fresh = True
 
     async def test(self, cell: NotebookNode, student: StudentKernel) -> None:
-        """Run one test cell on a student's answers; its outputs become the cell's."""
+        """Run one test cell on a student's answers: its outputs become the cell's, how it failed its metadata."""
+        cell.metadata.pop(KEY, None)  # a student may have written there
         if not await student.is_honest():
             student.notes.append(Note(State.TAMPERED, "The kernel did not do what it was told: look at the code."))
         asked = [name for name in self._plan.names if re.search(rf"\b{name}\b", cell.source)]
@@ -76,6 +78,12 @@ class Judge:
             self._client.input(json.dumps(reply))
 
         cell.outputs = await self._run(cell.source, answer)
+        shown = "\n".join(o.get("text", "") + o.get("evalue", "") for o in cell.outputs)
+        outputs = await self._run(f"from course_utils.grading import judging; judging.tell({shown!r})")
+        if [output.output_type for output in outputs] == ["stream"]:
+            cell.metadata[KEY] = json.loads(outputs[0].text)
+            if "line" in cell.metadata[KEY]:  # IPython counts from the first line that is not empty
+                cell.metadata[KEY]["line"] += cell.source[: -len(cell.source.lstrip())].count("\n")
 
     async def _run(self, source: str, answer=None) -> list[NotebookNode]:
         """The outputs of a cell. A kernel that does not come to an end is replaced."""

@@ -103,6 +103,8 @@ def _put_in_order(notebook: NotebookNode, wanted: dict) -> list[str]:
             before = [k for k, cell in enumerate(notebook.cells) if order.get(grade_id(cell), len(order)) < order[name]]
             notebook.cells.insert(max(before, default=-1) + 1, kept.get(name) or copy.deepcopy(wanted[name]))
     notes = [f"The cell '{name}' was missing, and was put back." for name in lost]
+    if len(lost) > 3:
+        notes = [f"{len(lost)} cells were missing, and were put back."]
     return notes + ["Cells had been moved: those of the assignment were put where they belong."] * moved
 
 

@@ -53,7 +53,7 @@ def _rows(batch: Batch):
     with batch.api.gradebook as gradebook:
         known = {s.student.id: s for s in gradebook.assignment_submissions(batch.assignment)}
         for student in batch.there:
-            if student in batch.failed or not batch.is_graded(student):
+            if not batch.is_graded(student):
                 continue
             notes, submission = batch.notes(student), known[student]
             yield {

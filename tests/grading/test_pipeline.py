@@ -11,8 +11,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from course_utils.errors import GradingFailed
-from course_utils.grading import ASSIGNMENTS, isolation, pipeline
+from course_utils.grading import ASSIGNMENTS, execute, isolation, pipeline
 from course_utils.grading.answers import build_submission, read_answers, reference_answers
+from course_utils.grading.states import State, read_notes
 
 TINY = "tiny"
 UNSAFE = isolation.missing() is not None  # these submissions are our own
@@ -102,10 +103,10 @@ def graded(tmp_path_factory):
             pipeline.submit(api, TINY, student, home)
         pipeline.collect(api, TINY)
         api.config.HonestExecute.timeout = 4
-        failed = pipeline.autograde(api, TINY, progress=False)
+        batch = pipeline.autograde(api, TINY, progress=False)
         pages = pipeline.feedback(api, TINY, progress=False)
         pipeline.export(api, root / "grades.csv")
-    return root, failed, pages
+    return root, batch, pages
 
 
 def scores(root):
@@ -122,25 +123,8 @@ def test_a_warning_costs_no_points(graded):
 
 
 def test_everybody_is_graded_and_has_a_page(graded):
-    root, failed, pages = graded
-    assert failed == {} and [student for student, _ in pages] == sorted(WRITTEN) == sorted(scores(root))
-
-
-def test_a_submission_that_nbgrader_cannot_grade_is_named_and_stops_nobody(tmp_path, monkeypatch):
-    pipeline.copy_course(write_course(tmp_path / "course", tiny_notebook()), tmp_path / "class", TINY)
-    with pipeline.open_course(tmp_path / "class", UNSAFE) as api:
-        released = pipeline.generate(api, TINY)
-        for student in ("ann", "dan"):
-            folder = tmp_path / "class" / "submitted" / student / TINY
-            folder.mkdir(parents=True)
-            (folder / f"{TINY}.ipynb").write_bytes((released / f"{TINY}.ipynb").read_bytes())
-        grade = api.autograde
-        broken = {"success": False, "error": "Traceback\nboom", "log": "ValueError: no such thing."}
-        monkeypatch.setattr(api, "autograde", lambda at, who: broken if who == "ann" else grade(at, who))
-        failed = pipeline.autograde(api, TINY, progress=False)
-        assert list(failed) == ["ann"] and api.get_autograded_students(TINY) == {"dan"}
-    assert "ann" in failed["ann"] and "no such thing" in failed["ann"] and "\n" not in failed["ann"]
-    assert pipeline.LOG in failed["ann"] and "boom" in (tmp_path / "class" / pipeline.LOG).read_text("utf-8")
+    root, batch, pages = graded
+    assert batch.failed == {} and [student for student, _ in pages] == sorted(WRITTEN) == sorted(scores(root))
 
 
 def test_submissions_out_of_form_or_that_end_badly_are_graded_and_say_so(graded):
@@ -152,8 +136,15 @@ def test_submissions_out_of_form_or_that_end_badly_are_graded_and_say_so(graded)
     }
     for student, word in words.items():
         file = root / "class" / "autograded" / student / TINY / f"{TINY}.ipynb"
-        told = " ".join(nbformat.read(file, as_version=4).metadata["grading"])
+        told = " ".join(note.says for note in read_notes(nbformat.read(file, as_version=4)))
         assert word in told and bool(told) == bool(word)
+    assert graded[1].states == {
+        State.GRADED: 4,
+        State.REPAIRED: 2,
+        State.CRASHED: 1,
+        State.TIMEOUT: 1,
+        State.UNREADABLE: 1,
+    }
 
 
 def test_feedback_tells_the_score_and_the_rubric(graded):
@@ -169,7 +160,7 @@ def test_nothing_reaches_the_terminal(tmp_path, capfd, recwarn):
         (pipeline.archive(api, TINY) / f"ann_lee_{TINY}.ipynb").write_bytes((released / f"{TINY}.ipynb").read_bytes())
         pipeline.zip_collect(api, TINY)
         assert api.get_submitted_students(TINY) == {"ann_lee"}
-        assert pipeline.autograde(api, TINY, progress=False) == {}
+        assert pipeline.autograde(api, TINY, progress=False).failed == {}
     assert capfd.readouterr() == ("", "")
     assert not list(recwarn)
 
@@ -237,9 +228,12 @@ def test_grading_does_not_know_the_learning_side():
 
 
 def test_where_nothing_can_be_isolated_grading_stops_and_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(pipeline, "missing", lambda: "This machine lacks it.")
+    monkeypatch.setattr(execute, "missing", lambda: "This machine lacks it.")
     pipeline.copy_course(write_course(tmp_path / "course", tiny_notebook()), tmp_path / "class", TINY)
     with pipeline.open_course(tmp_path / "class") as api:
-        pipeline.generate(api, TINY)
+        released = pipeline.generate(api, TINY)
+        folder = tmp_path / "class" / "submitted" / "ann" / TINY
+        folder.mkdir(parents=True)
+        (folder / f"{TINY}.ipynb").write_bytes((released / f"{TINY}.ipynb").read_bytes())
         with pytest.raises(GradingFailed, match="Nothing was graded. This machine lacks it."):
             pipeline.autograde(api, TINY)
