@@ -50,14 +50,16 @@ def points(passed: int) -> float:
     return sum(list(POINTS.values())[:passed])
 
 
-def write_source(course: Path) -> Path:
-    """A course folder with the assignment, which the gradebook knows."""
+def write_source(course: Path, settings: str = "") -> Path:
+    """A course folder with the assignment, which the gradebook knows, and more lines for nbgrader's settings."""
     source = course / "source" / "tiny"
     source.mkdir(parents=True)
     made = notebook({name: f"### BEGIN SOLUTION\n{code}\n### END SOLUTION" for name, code in RIGHT.items()})
     made.metadata.kernelspec = {"name": "python3", "display_name": "3", "language": "python"}
     nbformat.write(made, source / "tiny.ipynb")
-    (course / "nbgrader_config.py").write_text((ASSIGNMENTS / "nbgrader_config.py").read_text("utf-8"), "utf-8")
+    (course / "nbgrader_config.py").write_text(
+        (ASSIGNMENTS / "nbgrader_config.py").read_text("utf-8") + settings, "utf-8"
+    )
     with pipeline.open_course(course) as api:
         pipeline.generate(api, "tiny")
     return course

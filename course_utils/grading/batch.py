@@ -140,8 +140,9 @@ class Batch:
         with _one_writer(self._folder):
             try:
                 if waiting := self._settle(step):
+                    clock = _clock()
                     with workers(len(waiting)) as client:
-                        self._run(waiting, client, step)
+                        self._run(waiting, client, clock, step)
             except _LOST as problem:
                 raise GradingFailed(f"The cluster was lost ({_short(problem)}): {self._safe()}") from None
             except OSError as problem:
@@ -171,7 +172,7 @@ class Batch:
             self._results.drop_others(keys)
         return waiting
 
-    def _run(self, waiting: list[str], client: Client, step: Callable[[str], None]) -> None:
+    def _run(self, waiting: list[str], client: Client, clock: float, step: Callable[[str], None]) -> None:
         task = client.submit(_same, self.task, key=f"assignment-{self._task_key}")
         running, sent, students = as_completed(loop=client.loop), {}, iter(waiting)
         suspects = []  # those whose worker ended: each may have done it, or been there when another one did
@@ -188,7 +189,7 @@ class Batch:
         for _ in range(AHEAD * max(1, len(client.nthreads()))):
             send()
         while not running.is_empty():
-            future = _next(running, client)
+            future = _next(running, client, clock)
             same = sent.pop(future.key)
             if isinstance(_problem(future), KilledWorker):
                 suspects.append(same)
@@ -197,7 +198,7 @@ class Batch:
             send()
         for same in suspects:  # one at a time, so that none of them suffers for another
             running.add(client.submit(work.grade, same[0].packed, task, key=f"{same[0].key}-alone"))
-            self._take(_next(running, client), same, step)
+            self._take(_next(running, client, clock), same, step)
 
     def _take(self, future: Future, same: list[Submission], step: Callable[[str], None]) -> None:
         """Put a result down for all who handed in these files."""
@@ -268,11 +269,18 @@ class Batch:
         return [note for notebook in read for note in read_notes(notebook)]
 
 
-def _next(running: as_completed, client: Client) -> Future:
-    """The next that is done. Raises `ConnectionError` where there are no workers any more."""
+def _clock() -> float:
+    """What the clock on the wall shows, by a clock that nobody sets."""
+    return time.time() - time.monotonic()
+
+
+def _next(running: as_completed, client: Client, clock: float) -> Future:
+    """The next that is done. Raises `ConnectionError` where none will be, as workers are gone or messages held up."""
     seen = asked = time.monotonic()
     while not running.has_ready():
         time.sleep(0.02)
+        if _clock() < clock - 1:  # Dask would wait until it is as late as it was
+            raise ConnectionError("the clock of this machine was set back")
         if time.monotonic() > asked + 2:
             asked = time.monotonic()
             if client.nthreads():

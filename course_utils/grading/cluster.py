@@ -1,7 +1,7 @@
 """Where a class is graded: on a Dask cluster of this machine's cores, or on one that somebody else has started."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import dask
 from distributed import Client, LocalCluster
@@ -16,15 +16,19 @@ _ANSWER, _WORKERS = 10, 30  # seconds that a scheduler has to answer, and its wo
 def workers(jobs: int, scheduler: str | None = None) -> Iterator[Client]:
     """A client of the cluster at an address, or of one made here, with `jobs` workers.
 
-    Raises `GradingFailed` where nobody answers at the address.
+    Raises `GradingFailed` where nobody answers at the address, or workers cannot be started.
     """
     if scheduler:
         with _client(scheduler) as client:
             yield client
         return
-    with dask.config.set({"distributed.scheduler.worker-saturation": 1.0}):  # what ends a worker takes nothing with it
-        cluster = _local(jobs)
-    with cluster, Client(cluster) as client:
+    with ExitStack() as opened:
+        try:
+            with dask.config.set({"distributed.scheduler.worker-saturation": 1.0}):  # who ends a worker harms no other
+                cluster = opened.enter_context(_local(jobs))
+            client = opened.enter_context(Client(cluster))
+        except (RuntimeError, OSError) as problem:
+            raise GradingFailed(f"The workers could not be started ({problem}): run the command again.") from None
         cluster.adapt(minimum=jobs, maximum=jobs)  # a worker that ends, however early, is replaced
         yield client
 

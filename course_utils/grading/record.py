@@ -34,9 +34,10 @@ class TakeResult(NbGraderPreprocessor):
 
 def record(api: NbGraderAPI, assignment: str, student: str, file: Path, key: str) -> dict:
     """Write one result into the gradebook and into the folder `autograded`; returns what nbgrader says of it."""
-    steps = api.config.Autograde.get("autograde_preprocessors") or Autograde.autograde_preprocessors.default()
+    steps = Autograde(config=api.config).autograde_preprocessors
     taken = [TakeResult if step in (HonestExecute, Execute) else step for step in steps]
-    with temp_attrs(api.config.Autograde, autograde_preprocessors=taken):
+    # What comes before has been done where the submission was run.
+    with temp_attrs(api.config.Autograde, sanitize_preprocessors=[], autograde_preprocessors=taken):
         api.config.TakeResult.file, api.config.TakeResult.key = str(file), key
         return api.autograde(assignment, student)
 

@@ -118,7 +118,7 @@ def _overwrite(notebook: NotebookNode, wanted: dict) -> None:
         if known and cell.cell_type != known.cell_type:
             cell = notebook.cells[place] = _MAKE[known.cell_type](cell.source, metadata=cell.metadata)
         if known:
-            cell.metadata.nbgrader.update(known.metadata.nbgrader)
+            cell.metadata.nbgrader = copy.deepcopy(known.metadata.nbgrader)
             cell.source = known.source if _is_own(known) else cell.source
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None

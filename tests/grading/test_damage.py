@@ -1,0 +1,192 @@
+"""Notebooks damaged at random, 1,000 of them, by Hypothesis: always a state, and never more points than undamaged."""
+
+import ast
+import copy
+import json
+
+import nbformat
+import pytest
+from grading_helpers import POINTS, RIGHT, notebook
+from grading_stub import write_source
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from nbformat.v4 import new_output
+from nbgrader.utils import determine_grade
+
+from course_utils.grading import execute, isolation, pipeline, work
+from course_utils.grading.intake import take_in_all
+from course_utils.grading.packing import pack
+from course_utils.grading.plan import is_test
+from course_utils.grading.preflight import released
+from course_utils.grading.record import record
+from course_utils.grading.results import Results
+from course_utils.grading.states import KEY, State, read_notes, worst
+
+WRONG = {"double": "def double(x):\n    return 0", "value": "answer = None"}
+HALF = {"double": "def double(x):\n    return 2", "value": RIGHT["value"]}
+BASES = {  # notebooks, and the points that they get
+    "right": (json.loads(nbformat.writes(notebook(RIGHT))), 5),
+    "wrong": (json.loads(nbformat.writes(notebook(WRONG))), 0),
+    "half": (json.loads(nbformat.writes(notebook(HALF))), 2),
+}
+JUNK = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.text(max_size=8), st.just([]), st.just({}), st.just({"nbgrader": 7})
+)
+
+
+def places(value, path=()):
+    """Every place within a JSON value."""
+    yield path
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in parts:
+        yield from places(part, (*path, key))
+
+
+PLACES = [path for path in places(BASES["right"][0]) if path]
+# What is done to one place: it is taken away, doubled, moved, or replaced by something else.
+DAMAGE = st.lists(
+    st.tuples(st.sampled_from(PLACES), st.sampled_from(["drop", "double", "first", "junk"]), JUNK),
+    min_size=1,
+    max_size=4,
+)
+BYTES = st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 40), st.binary(max_size=4)), max_size=2)
+
+
+def damaged(which, changes, cuts) -> bytes:
+    made = copy.deepcopy(BASES[which][0])
+    for path, what, junk in changes:
+        try:
+            parent = made
+            for key in path[:-1]:
+                parent = parent[key]
+            value = parent[path[-1]]
+            if what == "drop":
+                del parent[path[-1]]
+            elif what == "junk":
+                parent[path[-1]] = junk
+            elif isinstance(parent, list):
+                parent.insert(0 if what == "first" else len(parent), copy.deepcopy(value))
+                if what == "first":
+                    parent.remove(value)
+        except (KeyError, IndexError, TypeError, ValueError):
+            continue  # an earlier change took it away
+    raw = json.dumps(made).encode()
+    for at, length, new in cuts:
+        at %= len(raw) + 1
+        raw = raw[:at] + new + raw[at + length :]
+    return raw
+
+
+def run(source, names):
+    """What a kernel puts out for a cell: nothing, the value of its last line, or an error."""
+    try:
+        *body, last = ast.parse(source).body or [ast.Pass()]
+        exec(compile(ast.Module(body, []), "cell", "exec"), names)
+        if not isinstance(last, ast.Expr):
+            exec(compile(ast.Module([last], []), "cell", "exec"), names)
+            return []
+        value = eval(compile(ast.Expression(last.value), "cell", "eval"), names)
+        return [] if value is None else [new_output("execute_result", {"text/plain": repr(value)})]
+    except BaseException as problem:
+        return [new_output("error", ename=type(problem).__name__, evalue=str(problem), traceback=[])]
+
+
+def without_kernels(made, source, folder, timeout, kernel):
+    """In place of `grade_notebook`: cells run here, one after the other."""
+    names = {}
+    for cell in made.cells:
+        if cell.cell_type == "code":
+            cell.outputs = run(cell.source, names)
+
+
+def handed_in(folder, raw):
+    """A submission's folder, taken in, and packed to be graded."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.iterdir():
+        old.unlink()
+    (folder / "tiny.ipynb").write_bytes(raw)
+    take_in_all(folder, ["tiny"])
+    return pack(folder)
+
+
+def check(graded, most):
+    """One of the states, every test there once with points between none and its own, and no more than undamaged."""
+    made = nbformat.reads(graded["tiny"], as_version=4)
+    assert State(made.metadata[KEY]["state"]) and worst(read_notes(made)) == made.metadata[KEY]["state"]
+    points = [(c.metadata.nbgrader.grade_id, determine_grade(c)) for c in made.cells if is_test(c)]
+    assert sorted(name for name, _ in points) == sorted(POINTS)
+    assert all(most == POINTS[name] and 0 <= got <= most for name, (got, most) in points)
+    assert sum(got for _, (got, _) in points) <= most
+    return made
+
+
+def task(course, kernel=execute.UNSAFE):
+    with pipeline.open_course(course) as api, api.gradebook as gradebook:
+        form = nbformat.writes(released(gradebook.find_notebook("tiny", "tiny")))
+    source = pack(course / "source" / "tiny")
+    return work.Assignment(source, {"tiny": form}, 10, kernel, work.version())
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    return write_source(tmp_path_factory.mktemp("course") / "class")
+
+
+CASE = {"which": st.sampled_from(sorted(BASES)), "changes": DAMAGE, "cuts": BYTES}
+LENIENT = settings(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+
+
+def test_undamaged(course, tmp_path, monkeypatch):
+    monkeypatch.setattr(work, "grade_notebook", without_kernels)
+    for which, (_, most) in BASES.items():
+        made = check(work.grade(handed_in(tmp_path, damaged(which, [], [])), task(course)), most)
+        assert made.metadata[KEY]["state"] == "graded"
+        assert sum(determine_grade(c)[0] for c in made.cells if is_test(c)) == most
+
+
+def test_a_thousand_damaged_notebooks(course, tmp_path, monkeypatch):
+    monkeypatch.setattr(work, "grade_notebook", without_kernels)
+    asked, states = task(course), set()
+
+    @settings(LENIENT, max_examples=1000)
+    @given(**CASE)
+    def check_one(which, changes, cuts):
+        graded = work.grade(handed_in(tmp_path, damaged(which, changes, cuts)), asked)
+        states.add(check(graded, BASES[which][1]).metadata[KEY]["state"])
+
+    check_one()
+    assert states >= {"graded", "graded with repairs", "unreadable"}
+
+
+def test_damaged_notebooks_in_the_gradebook(course, tmp_path, monkeypatch):
+    """nbgrader's own steps take what comes out, and give the same points."""
+    monkeypatch.setattr(work, "grade_notebook", without_kernels)
+    asked, results = task(course), Results(tmp_path / "results")
+    with pipeline.open_course(course) as api:
+
+        @settings(LENIENT, max_examples=100, phases=[Phase.generate])
+        @given(**CASE)
+        def check_one(which, changes, cuts):
+            folder = course / "submitted" / "ann" / "tiny"
+            graded = work.grade(handed_in(folder, damaged(which, changes, cuts)), asked)
+            made = check(graded, BASES[which][1])
+            results.put("key", graded)
+            told = record(api, "tiny", "ann", results.file("key"), "key")
+            assert told["success"], told["log"] + told["error"]
+            with api.gradebook as gradebook:
+                score = gradebook.find_submission("tiny", "ann").score
+            assert score == sum(determine_grade(c)[0] for c in made.cells if is_test(c))
+
+        check_one()
+
+
+@pytest.mark.skipif(isolation.missing() is not None, reason=f"no isolation here: {isolation.missing()}")
+def test_damaged_notebooks_in_kernels(course, tmp_path):
+    asked = task(course, execute.kernel())
+
+    @settings(LENIENT, max_examples=25)
+    @given(**CASE)
+    def check_one(which, changes, cuts):
+        check(work.grade(handed_in(tmp_path, damaged(which, changes, cuts)), asked), BASES[which][1])
+
+    check_one()
