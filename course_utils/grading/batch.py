@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,7 @@ AHEAD = 4  # submissions that are sent to each worker before the first of them i
 _TOO_MANY = 3  # submissions that cannot be run, and none that can: it is not the submissions, then
 _COME_BACK = 30  # seconds for workers that ended to be there again
 Workers = Callable[[int], AbstractContextManager[Client]]
-_LOST = (CommClosedError, asyncio.CancelledError, TimeoutError, ConnectionError)
+_LOST = (CommClosedError, CancelledError, asyncio.CancelledError, OSError)
 
 
 @dataclass(frozen=True)
@@ -138,15 +139,13 @@ class Batch:
         full: what was graded until then is kept.
         """
         with _one_writer(self._folder):
-            try:
-                if waiting := self._settle(step):
-                    clock = _clock()
+            waiting, clock = self._settle(step), _clock()
+            if waiting:
+                try:
                     with workers(len(waiting)) as client:
                         self._run(waiting, client, clock, step)
-            except _LOST as problem:
-                raise GradingFailed(f"The cluster was lost ({_short(problem)}): {self._safe()}") from None
-            except OSError as problem:
-                raise GradingFailed(f"A result could not be kept ({_short(problem)}): {self._safe()}") from None
+                except _LOST as problem:
+                    raise GradingFailed(f"The cluster was lost ({_short(problem)}): {self._safe()}") from None
 
     def _safe(self) -> str:
         return f"{self.states.total()} of {len(self.students)} are graded and safe, and the same command goes on."
@@ -214,7 +213,7 @@ class Batch:
         key = submission.key
         problem = _problem(future)
         if problem is None:
-            self._results.put(key, future.result())
+            self._put(key, future.result())
             return key
         if isinstance(problem, NoSandbox):
             raise problem
@@ -226,8 +225,14 @@ class Batch:
         if len(self.failed) >= _TOO_MANY and set(self.states) <= {State.CRASHED}:
             raise GradingFailed(f"Nothing can be graded here. {self.failed[submission.student]}")
         found = self._crashed(submission, why)
-        self._results.put(f"crashed-{key}", found)
+        self._put(f"crashed-{key}", found)
         return f"crashed-{key}"
+
+    def _put(self, key: str, found: dict[str, str]) -> None:
+        try:
+            self._results.put(key, found)
+        except OSError as problem:
+            raise GradingFailed(f"A result could not be kept ({_short(problem)}): {self._safe()}") from None
 
     def _crashed(self, submission: Submission, why: str) -> dict[str, str]:
         """The notebooks of a submission that could not be run: no test has a point."""

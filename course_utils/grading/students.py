@@ -20,6 +20,15 @@ MOST_IN_ALL = 20 << 20  # and all cells of one submission together
 _ANSWERS = 3  # seconds that an interrupted kernel has to answer before it is given up
 
 
+_CANARY = """
+try:
+    __import__("IPython").display.display({number})
+    assert False, {text!r}
+except AssertionError as _failed:
+    __import__("IPython").display.display(str(_failed))
+"""
+
+
 def error(name: str, text: str) -> NotebookNode:
     """An error output in one sentence, without a traceback."""
     return new_output("error", ename=name, evalue=text, traceback=[f"{name}: {text}"])
@@ -132,7 +141,7 @@ class StudentKernel:
             return False
 
     async def is_honest(self) -> bool:
-        """Whether the kernel still does what it is told: shows a number that it cannot know, and lets an assert fail.
+        """Whether the kernel still does what it is told: shows a number that it cannot know, and an assert fails in it.
 
         Nothing is taken on this word but a warning to a person: it is easy to break a kernel, hard to hide it.
         """
@@ -144,15 +153,13 @@ class StudentKernel:
             content = message["content"]
             if message["msg_type"] == "display_data":
                 shown.append(content.get("data", {}).get("text/plain"))
-            if message["msg_type"] == "error":
-                shown.append((content.get("ename"), content.get("evalue")))
 
-        source = f"__import__('IPython').display.display({number})\nassert False, {text!r}"
+        source = _CANARY.format(number=number, text=text)
         try:
             await asyncio.wait_for(self._execute(source, hear), self._timeout)
         except (TimeoutError, RuntimeError):
             return True  # it hangs, or has ended, which the next question finds out
-        return shown == [str(number), ("AssertionError", text)]
+        return shown == [str(number), repr(text)]
 
     async def ask(self, question: str) -> dict[str, Any]:
         """What the kernel tells after a line of Python that calls `answering`; "error" in it where it told nothing."""
