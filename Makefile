@@ -8,4 +8,4 @@ test:       ; $(PYTHON) course.py test
 lab:        ; $(PYTHON) course.py lab
 notebooks:  ; $(PYTHON) course.py notebooks
 lock:       ; $(PYTHON) course.py lock
-bench:      ; $(PYTHON) course.py --version && .venv/bin/python benchmarks/grading.py
+bench:      ; $(PYTHON) course.py --version && .venv/bin/python benchmarks/grading.py && .venv/bin/python benchmarks/attacks.py

@@ -259,13 +259,17 @@ class Batch:
             step(student)
 
     def _count(self, student: str, step: Callable[[str], None]) -> None:
-        self.states[worst(self.notes(student))] += 1
+        self.states[self.state(student)] += 1
         step(student)
 
     def is_graded(self, student: str) -> bool:
         """Whether there are graded notebooks of a student, from this run or an earlier one."""
         folder = graded_path(self.api, self.assignment, student)
         return all((folder / f"{name}.ipynb").is_file() for name in self.task.forms)
+
+    def state(self, student: str) -> State:
+        """How the grading of a graded submission ended."""
+        return worst(self.notes(student))
 
     def notes(self, student: str) -> list[Note]:
         """What was noticed of a graded submission."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from . import pipeline
 from .batch import Batch
-from .states import State, worst
+from .states import State
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def _rows(batch: Batch):
             notes, submission = batch.notes(student), known[student]
             yield {
                 "student": student,
-                "state": str(worst(notes)),
+                "state": str(batch.state(student)),
                 "score": submission.score,
                 "max_score": submission.max_score,
                 "by_hand": int(submission.needs_manual_grade),
