@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbgrader.preprocessors import (
     AssignLatePenalties,
     CheckCellMetadata,
     ClearOutput,
     DeduplicateIds,
+    GetGrades,
     IgnorePattern,
     LimitOutput,
     OverwriteCells,
@@ -15,6 +17,8 @@ from nbgrader.preprocessors import (
 )
 
 from course_utils.grading.execute import HonestExecute
+from course_utils.grading.feedback import Explain
+from course_utils.grading.page import FeedbackPage
 from course_utils.grading.preflight import Repair
 
 c = get_config()  # noqa: F821 - nbgrader provides it
@@ -52,6 +56,10 @@ c.HonestExecute.timeout = 60  # seconds for one cell
 # nbgrader gives 0 points to a test cell with anything on stderr. A warning is not a wrong answer: errors raise.
 c.IgnorePattern.enabled = True
 c.IgnorePattern.pattern = "."
+
+# A feedback page says why each point was lost, holds nothing of hidden tests, and runs nothing.
+c.GenerateFeedback.preprocessors = [GetGrades, Explain, CSSHTMLHeaderPreprocessor]
+c.GenerateFeedback.exporter_class = FeedbackPage
 
 # How `nbgrader zip_collect` reads the names of files that were handed in elsewhere: ada_ps1.ipynb
 c.FileNameCollectorPlugin.named_regexp = r".*[\\/](?P<student_id>[^\\/]+)_(?P<file_id>[^\\/_]+)\.ipynb$"

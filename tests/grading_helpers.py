@@ -12,7 +12,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader.utils import determine_grade
 
-from course_utils.grading import execute
+from course_utils.grading import execute, isolation
 from course_utils.grading.plan import is_test
 from course_utils.grading.states import KEY, State, read_notes
 
@@ -69,7 +69,7 @@ class Graded:
     notebook: NotebookNode
 
 
-def graded(folder, timeout: int = 20, kernel: str = execute.SANDBOX, extra: str = "", **answers: str) -> Graded:
+def graded(folder, timeout: int = 20, kernel: str = isolation.SANDBOX, extra: str = "", **answers: str) -> Graded:
     """What the right answers get, with these in place of the right ones, and an extra cell behind the first answer."""
     made = notebook(RIGHT | answers)
     if extra:

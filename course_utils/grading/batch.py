@@ -24,7 +24,7 @@ from nbgrader.apps import NbGraderAPI
 
 from ..errors import GradingFailed
 from . import work
-from .execute import HonestExecute, kernel
+from .execute import HonestExecute
 from .intake import take_in_all
 from .isolation import NoSandbox
 from .packing import digest, pack
@@ -89,7 +89,7 @@ class Batch:
     """
 
     def __init__(self, api: NbGraderAPI, assignment: str, students: Iterable[str] = ()):
-        """`students` chooses some of them. Raises `GradingFailed` and `NoSandbox`."""
+        """`students` chooses some of them. Raises `GradingFailed`."""
         self.api, self.assignment = api, assignment
         self.failed: dict[str, str] = {}
         self.states: Counter[State] = Counter()
@@ -117,8 +117,7 @@ class Batch:
             ) from None
         source = Path(course.format_path(course.source_directory, ".", self.assignment))
         settings = HonestExecute(config=self.api.config)
-        grader = kernel(settings.unsafe_no_sandbox)
-        return work.Assignment(pack(source), forms, settings.timeout, grader, work.version())
+        return work.Assignment(pack(source), forms, settings.timeout, settings.unsafe_no_sandbox, work.version())
 
     def take_in(self, student: str) -> Submission:
         """A student's files as they were handed in, put in order."""

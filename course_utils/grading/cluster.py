@@ -8,6 +8,8 @@ from distributed import Client, LocalCluster
 
 from ..errors import GradingFailed
 from . import work
+from .isolation import SANDBOX, way
+from .provisioner import SHARED, serving
 
 _ANSWER, _WORKERS = 10, 30  # seconds that a scheduler has to answer, and its workers to come
 
@@ -22,10 +24,11 @@ def workers(jobs: int, scheduler: str | None = None) -> Iterator[Client]:
         with _client(scheduler) as client:
             yield client
         return
+    shared = {SHARED: str(serving().folder)} if way() == SANDBOX else {}  # one import of TensorFlow for all of them
     with ExitStack() as opened:
         try:
             with dask.config.set({"distributed.scheduler.worker-saturation": 1.0}):  # who ends a worker harms no other
-                cluster = opened.enter_context(_local(jobs))
+                cluster = opened.enter_context(_local(jobs, shared))
             client = opened.enter_context(Client(cluster))
         except (RuntimeError, OSError) as problem:
             raise GradingFailed(f"The workers could not be started ({problem}): run the command again.") from None
@@ -33,7 +36,7 @@ def workers(jobs: int, scheduler: str | None = None) -> Iterator[Client]:
         yield client
 
 
-def _local(jobs: int) -> LocalCluster:
+def _local(jobs: int, environment: dict[str, str]) -> LocalCluster:
     return LocalCluster(
         n_workers=jobs,
         threads_per_worker=1,
@@ -41,6 +44,7 @@ def _local(jobs: int) -> LocalCluster:
         security=True,  # certificates of its own: no other user of this machine can send it work
         dashboard_address="127.0.0.1:0",
         worker_dashboard_address=None,
+        env=environment,
         memory_limit=None,  # what submissions use is limited by the sandbox
         preload=[work.__name__],
         silence_logs="CRITICAL",

@@ -1,8 +1,8 @@
 """The process that every submission's kernel is forked from: it has imported what takes long, and done nothing else.
 
-Run as `python -m course_utils.grading.forkserver SOCKET`. Each connection to the socket is one kernel, and ends with
-it: see `provisioner`. TensorFlow works in a forked child as long as its parent only imported it and has one thread,
-which is asserted before every fork.
+Run as `python -m course_utils.grading.forkserver SOCKET`, within bubblewrap where that works. Each connection to the
+socket is one kernel, and ends with it: see `provisioner`. TensorFlow works in a forked child as long as its parent only
+imported it and has one thread, which is asserted before every fork.
 """
 
 import gc
@@ -18,9 +18,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from . import linux
+from . import kernel, linux
 from .isolation import NoSandbox
-from .sandbox import Limits, enter, leave_the_rest, map_ids
+from .sandbox import Limits, enter, leave_the_rest, let_leave
 
 PRELOADED = (
     "numpy",
@@ -36,6 +36,7 @@ PRELOADED = (
 )
 # Threads of libraries must not start before the fork; the children get theirs back where it matters.
 SINGLE_THREADED = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+LONGEST_REQUEST = 16384  # bytes; a request comes in one piece, as Linux cuts up only what is longer than 32 KB
 
 
 def serve(path: Path) -> None:
@@ -67,10 +68,8 @@ def _start(connection: socket.socket, listening: socket.socket) -> None:
     child = os.fork()
     if child:
         there.close()
-        with here, suppress(OSError):
-            if here.recv(1) == b"?":
-                map_ids(child)
-                here.sendall(b"!")
+        with here:
+            let_leave(child, here)
         return
     status = 1
     try:
@@ -89,19 +88,20 @@ def _start(connection: socket.socket, listening: socket.socket) -> None:
 def _watch(connection: socket.socket, allow: socket.socket) -> None:
     """Start the kernel in its namespaces, pass signals on to it, and tell how it ended.
 
-    The connection carries a line of JSON, the request, and after it one byte for each signal; back come lines of
-    JSON: that the kernel is ready, and how it ended.
+    The connection carries the request, in JSON and with the submission's open folder, and after it one byte for each
+    signal; back come lines of JSON: that the kernel is ready, and how it ended.
     """
-    with connection.makefile("rb", buffering=0) as lines:
-        request = json.loads(lines.readline())
+    told, (submission,), _, _ = socket.recv_fds(connection, LONGEST_REQUEST, 1)
+    request = json.loads(told)
     limits = Limits(**request["limits"])
     leave_the_rest(allow)
     allow.close()
-    kernel = os.fork()
-    if not kernel:
+    child = os.fork()
+    if not child:
         connection.close()
-        _run_kernel(request, limits)
-    ended = os.pidfd_open(kernel)
+        _run_kernel(submission, Path(request["channel"]), limits)
+    os.close(submission)
+    ended = os.pidfd_open(child)
     _seal_when_ready(Path(request["channel"]), ended)
     connection.sendall(b'{"started": true}\n')
     deadline, killed, out_of_time = time.monotonic() + limits.wall_seconds, False, False
@@ -112,9 +112,9 @@ def _watch(connection: socket.socket, allow: socket.socket) -> None:
         out_of_time = connection not in ready
         asked = b"" if out_of_time else connection.recv(4096)  # one byte for each signal
         for number in asked or [signal.SIGKILL]:  # out of time, or nobody is there any more
-            os.kill(kernel, number)
+            os.kill(child, number)
             killed = killed or number == signal.SIGKILL
-    code = os.waitstatus_to_exitcode(os.waitpid(kernel, 0)[1])
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     with suppress(OSError):
         connection.sendall(json.dumps({"ended": code, "out of time": out_of_time}).encode() + b"\n")
 
@@ -130,24 +130,17 @@ def _seal_when_ready(channel: Path, ended: int) -> None:
     raise NoSandbox("the kernel was not ready within 30 seconds")
 
 
-def _run_kernel(request: dict, limits: Limits) -> None:
+def _run_kernel(submission: int, channel: Path, limits: Limits) -> None:
     """Become the student's kernel; never returns."""
     try:
         os.setsid()
         nowhere = os.open("/dev/null", os.O_RDWR)
         for handle in (0, 1, 2):
             os.dup2(nowhere, handle)
-        channel = Path(request["channel"])
-        enter(Path(request["submission"]), channel, limits)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        sys.path.insert(0, "")  # modules that lie beside the notebook, as in any kernel
+        enter(submission, channel, limits)
         random.seed()
         sys.modules["numpy"].random.seed()
-        from ipykernel.kernelapp import IPKernelApp
-
-        app = IPKernelApp.instance()
-        app.initialize(["-f", str(channel / "kernel.json"), *request["arguments"]])
-        app.start()
+        kernel.run(channel)
     finally:
         os._exit(0)
 

@@ -62,7 +62,7 @@ class Judge:
         asked = [name for name in self._plan.names if re.search(rf"\b{name}\b", cell.source)]
         told = await student.ask(f"answering.describe({asked!r})")
         if "error" in told:
-            cell.outputs = [error("NoAnswer", f"the answers could not be read, as {told['text']}")]
+            cell.outputs = [error("NoAnswer", f"the answers could not be read, as {told.get('text')}")]
             return
         values = f"judging.json.loads({json.dumps(told)!r})"
         outputs = await self._run(f"from course_utils.grading import judging; judging.begin({values}, {self._fresh})")
@@ -81,9 +81,13 @@ class Judge:
         shown = "\n".join(o.get("text", "") + o.get("evalue", "") for o in cell.outputs)
         outputs = await self._run(f"from course_utils.grading import judging; judging.tell({shown!r})")
         if [output.output_type for output in outputs] == ["stream"]:
-            cell.metadata[KEY] = json.loads(outputs[0].text)
-            if "line" in cell.metadata[KEY]:  # IPython counts from the first line that is not empty
-                cell.metadata[KEY]["line"] += cell.source[: -len(cell.source.lstrip())].count("\n")
+            failure = json.loads(outputs[0].text)
+            if "line" in failure:  # IPython counts from the first line that is not empty
+                failure["line"] += cell.source[: -len(cell.source.lstrip())].count("\n")
+            if "kind" in failure and not any(o.output_type == "error" for o in cell.outputs):
+                del failure["kind"]  # that of the attempt to tell it
+                cell.outputs.append(error("NoAnswer", "the test failed, with a message that is no text"))
+            cell.metadata[KEY] = failure
 
     async def _run(self, source: str, answer=None) -> list[NotebookNode]:
         """The outputs of a cell. A kernel that does not come to an end is replaced."""

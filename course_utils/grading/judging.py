@@ -10,13 +10,16 @@ import dataclasses
 import io
 import json
 import sys
+import traceback
+from collections.abc import Iterator
 from typing import Any
 
 import cloudpickle
 
-from .codec import decode
+from .codec import Unreadable, decode
 
 _start: dict[str, Any] = {}  # what the assignment's own cells have made
+_heard: list[Any] = []  # of what the student's kernel has told: containers, and the texts of all else
 
 
 def _names() -> dict[str, Any]:
@@ -40,14 +43,65 @@ def begin(described: dict[str, Any], fresh: bool) -> None:
         for name in set(names) - set(_start):
             del names[name]
         names.update(_start)
+        _heard.clear()
     for name, told in described.items():
         names.pop(name, None)
         if "function" in told:
             names[name] = StandIn(name)
         elif "value" in told:
-            names[name] = decode(told["value"])
+            names[name] = _hear(decode(told["value"]))
+    sys.last_value = None
     if "keras" in sys.modules:
         sys.modules["keras"].utils.set_random_seed(0)
+
+
+def _hear(value: Any) -> Any:
+    """Remember what the student's kernel told; of large things only how they are printed."""
+    whole = isinstance(value, (str, dict, list, tuple, set, frozenset, Unreadable))
+    _heard.extend([value] if whole else [str(value), repr(value)])
+    return value
+
+
+def tell(shown: str) -> None:
+    """Print, as JSON, what feedback must know of the test that just ran and put out the text `shown`.
+
+    "quoted" lists what of `shown` the student's kernel had told. After an error, "line" is the line of the test's cell
+    where it stood, if known, and "kind" is "call" where a student's function raised it ("at" is the line of its cell),
+    "assert" where an assertion of the assignment's own code did, "other" else.
+    """
+    flat = " ".join(shown.split())
+    quoted = {text for value in _heard for text in _quotes(value) if text and text in flat} if flat else ()
+    print(json.dumps(_failure(sys.last_value) | {"quoted": sorted(quoted)}))
+
+
+def _quotes(value: Any) -> Iterator[str]:
+    """How a message may quote a value: itself, its lines, its parts."""
+    for text in (str(value), repr(value)):
+        for words in (text, *text.split("\n")):
+            yield " ".join(words.split())
+            yield " ".join(words.split()).rstrip(".")
+    if isinstance(value, Unreadable):
+        yield value.kind
+    if isinstance(value, dict):
+        value = (*value.keys(), *value.values())
+    if isinstance(value, (list, tuple, set, frozenset)):
+        for part in value:
+            yield from _quotes(part)
+
+
+def _failure(problem: BaseException | None) -> dict[str, Any]:
+    from IPython import get_ipython
+
+    if problem is None:
+        return {}
+    is_cell = get_ipython().compile.format_code_name  # of a frame's file; None for those that are no cell
+    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(problem.__traceback__)]
+    lines = [line for file, line in frames if is_cell(file)]
+    told = {"line": lines[0]} if lines else {}
+    if hasattr(problem, "line"):
+        return told | {"kind": "call", "at": problem.line}
+    own = isinstance(problem, AssertionError) and frames and is_cell(frames[-1][0])
+    return told | {"kind": "assert" if own else "other"}
 
 
 class _Arguments(cloudpickle.Pickler):
@@ -83,10 +137,16 @@ class StandIn:
         asked = {"call": self.__name__, "arguments": base64.b64encode(file.getvalue()).decode()}
         told = json.loads(get_ipython().kernel.raw_input(json.dumps(asked)))
         if "error" not in told:
-            return decode(told["value"])
-        kind = getattr(builtins, str(told["error"]), None)
+            return _hear(decode(told["value"]))
+        name, text = (str(told.get(key, "")).encode(errors="replace").decode() for key in ("error", "text"))
+        _hear((name, text))
+        kind = getattr(builtins, name, None)
         if not (isinstance(kind, type) and issubclass(kind, Exception)):
-            kind = type(str(told["error"]), (Exception,), {})
-        problem = kind(str(told.get("text", "")))
-        problem.line = told.get("line")  # in the cell of the student's function
+            kind = type(name, (Exception,), {})
+        try:
+            problem = kind(text)
+        except TypeError:  # one that asks for more than a text
+            problem = type(name, (Exception,), {})(text)
+        line = told.get("line")  # in the cell of the student's function
+        problem.line = line if type(line) is int and 0 < line < 10_000 else None
         raise problem

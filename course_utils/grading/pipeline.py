@@ -22,6 +22,7 @@ from ..errors import GradingFailed
 from ..progress import bar
 from .batch import Batch
 from .cluster import workers
+from .execute import HonestExecute, kernel
 from .record import reason
 
 LOG = "grading.log"
@@ -149,6 +150,8 @@ def autograde(
     `jobs` is the number of workers on this machine; `scheduler` the address of a Dask cluster in their place. Raises
     `GradingFailed`, and `NoSandbox` where submissions cannot be isolated and `open_course` was not told to do without.
     """
+    if not scheduler:  # else it is for the workers to say
+        kernel(HonestExecute(config=api.config).unsafe_no_sandbox)
     batch = Batch(api, assignment, students)
     with bar(total=len(batch.students), label="grading", unit="students", shown=progress) as shown:
 
@@ -162,11 +165,13 @@ def autograde(
 
 def feedback(api: NbGraderAPI, assignment: str, progress: bool = True) -> list[tuple[str, Path]]:
     """Make the feedback page of every graded submission: (student, page)."""
+    with api.gradebook as gradebook:
+        names = sorted(notebook.name for notebook in gradebook.find_assignment(assignment).notebooks)
     pages = []
     for student in _each(api.get_autograded_students(assignment), "feedback", progress):
         _done(api, api.generate_feedback(assignment, student), f"write {student}'s feedback")
         folder = Path(api.coursedir.format_path(api.coursedir.feedback_directory, student, assignment))
-        pages += [(student, page) for page in sorted(folder.glob("*.html"))]
+        pages += [(student, folder / f"{name}.html") for name in names]
     return pages
 
 

@@ -1,5 +1,7 @@
 """Jupyter's way of starting kernels, for submissions: each is forked from one server and shut up in a sandbox.
 
+The server itself runs in bubblewrap where that is installed: what breaks out of a sandbox finds itself in another one.
+
 Named in a kernelspec, so whatever starts that kernel takes this way: `nbgrader autograde`, Formgrader and `course`.
 """
 
@@ -18,36 +20,29 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from jupyter_client.provisioning import KernelProvisionerBase
-from traitlets import Dict
-
 from ..errors import GradingFailed
-from . import forkserver, isolation, sandbox
+from . import bubblewrap, forkserver, isolation
+from .channel import ChannelProvisioner
 
 _START = 120  # seconds that a machine may take for the server's imports
 
 
-class _Server:
-    """One server for each process that grades, started when the first kernel is wanted."""
+SHARED = "COURSE_KERNEL_SERVER"  # in the environment of a worker: the folder of the server that it may use
 
-    def __init__(self):
-        self.folder = Path(tempfile.mkdtemp(prefix="grading-"))
-        self.socket = self.folder / "server"
-        environment = {name: os.environ[name] for name in ("PATH", "LANG", "HOME") if name in os.environ}
-        self.process = subprocess.Popen(
-            [sys.executable, "-I", "-m", forkserver.__name__, str(self.socket)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd="/",
-            env=environment | forkserver.SINGLE_THREADED | {"TF_CPP_MIN_LOG_LEVEL": "3"},
-            start_new_session=True,
-        )
+
+class _Shared:
+    """A server that another process has started, for all its workers, and will end."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.socket = folder, folder / "server"
+
+    def is_alive(self) -> bool:
+        return self.folder.is_dir()
 
     def connect(self) -> socket.socket:
         """A connection for one kernel, once the server listens."""
         deadline = time.monotonic() + _START
-        while time.monotonic() < deadline and self.process.poll() is None:
+        while time.monotonic() < deadline and self.is_alive():
             connection = socket.socket(socket.AF_UNIX)
             try:
                 connection.connect(str(self.socket))
@@ -56,6 +51,28 @@ class _Server:
                 connection.close()
                 time.sleep(0.05)
         raise GradingFailed("The server of the grading kernels did not start: run `course doctor`.")
+
+
+class _Server(_Shared):
+    """One server for each process that grades, and for its workers."""
+
+    def __init__(self):
+        super().__init__(Path(tempfile.mkdtemp(prefix="grading-")))  # closed to all other users of the machine
+        # Bubblewrap, and with it the server, ends with the thread that starts it: with one that lasts, then.
+        wall = bubblewrap.around_server(self.folder) if bubblewrap.surrounds() else []
+        environment = {name: os.environ[name] for name in ("PATH", "LANG", "HOME") if name in os.environ}
+        self.process = subprocess.Popen(
+            [*wall, sys.executable, "-I", "-m", forkserver.__name__, str(self.socket)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            env=environment | forkserver.SINGLE_THREADED | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+            start_new_session=True,
+        )
+
+    def is_alive(self) -> bool:
+        return self.process.poll() is None
 
     def stop(self) -> None:
         self.process.stdin.close()
@@ -66,24 +83,23 @@ class _Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-_server: _Server | None = None
+_server: _Shared | None = None
 
 
-def _serving() -> _Server:
+def serving() -> _Shared:
+    """The server of this process: started here, unless another process shares its own."""
     global _server
-    if _server is None or _server.process.poll() is not None:
-        lacking = isolation.missing()
-        if lacking:
-            raise isolation.NoSandbox(lacking)
+    if _server is None and SHARED in os.environ:
+        _server = _Shared(Path(os.environ[SHARED]))
+    if _server is None or not _server.is_alive():
+        isolation.require(isolation.SANDBOX)
         _server = _Server()
         atexit.register(_server.stop)
     return _server
 
 
-class SandboxProvisioner(KernelProvisionerBase):
+class SandboxProvisioner(ChannelProvisioner):
     """Starts a kernel in a sandbox of its own, with a copy of the working directory as all that it can write."""
-
-    limits = Dict(help="What a submission may use: see sandbox.Limits.").tag(config=True)
 
     _connection: socket.socket | None = None
     _heard = b""
@@ -94,31 +110,19 @@ class SandboxProvisioner(KernelProvisionerBase):
         return self._connection is not None
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
-        manager = self.parent
-        self._folder = Path(tempfile.mkdtemp(prefix="kernel-"))  # closed to all other users of the machine
-        self._channel = self._folder / "c"
-        self._channel.mkdir()
-        self._channel.chmod(0o777)  # the student's user makes the sockets
-        manager.transport = "ipc"
-        manager.ip = str(self._channel / "s")
-        manager.connection_file = str(self._channel / "kernel.json")
-        for number, port in enumerate(("shell_port", "iopub_port", "stdin_port", "hb_port", "control_port"), 1):
-            setattr(manager, port, number)
-        manager.write_connection_file()
-        Path(manager.connection_file).chmod(0o644)
-        self.connection_info = manager.get_connection_info()
+        self._server = serving()
+        self.folder = self.open_channel(self._server.folder, 0o777)
         return await super().pre_launch(cmd=[], **kwargs)
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
         self.ended, self._heard = None, b""
-        self._connection = await asyncio.to_thread(_serving().connect)
-        request = {
-            "submission": os.path.abspath(kwargs.get("cwd") or os.getcwd()),
-            "channel": str(self._channel),
-            "limits": asdict(sandbox.Limits(**self.limits)),
-            "arguments": ["--HistoryManager.hist_file=:memory:", "--IPKernelApp.log_level=50"],
-        }
-        self._connection.sendall(json.dumps(request).encode() + b"\n")
+        self._connection = await asyncio.to_thread(self._server.connect)
+        request = json.dumps({"channel": str(self.folder), "limits": asdict(self.most())}).encode()
+        submission = os.open(kwargs.get("cwd") or os.getcwd(), os.O_PATH)  # the server itself sees no such folder
+        try:
+            socket.send_fds(self._connection, [request], [submission])
+        finally:
+            os.close(submission)
         told = await asyncio.to_thread(self._hear)
         if "started" not in told:
             raise GradingFailed(f"A kernel could not be started ({told.get('error', 'no reason given')}).")
@@ -164,7 +168,3 @@ class SandboxProvisioner(KernelProvisionerBase):
 
     async def terminate(self, restart: bool = False) -> None:
         await self.send_signal(signal.SIGKILL)  # a student's code has nothing to save
-
-    async def cleanup(self, restart: bool = False) -> None:
-        if not restart:
-            shutil.rmtree(self._folder, ignore_errors=True)

@@ -1,7 +1,8 @@
 """A place of its own for one student's code: namespaces, a root file system of what it needs, limits, no privileges.
 
 Linux 5.12 or later with user namespaces. The student's process sees read-only copies of the system's and Python's
-folders, its own copy of the submission, and nothing else: no network, no other process, no other file.
+folders, its own copy of the submission, and nothing else: no network, no other process, no other file. `bubblewrap`
+puts together the same place where that program makes the namespaces.
 """
 
 import os
@@ -18,6 +19,7 @@ from .isolation import NoSandbox
 
 HOME = Path("/student")
 WORK = HOME / "work"  # the submission's copy, and where its code runs
+IN_MEMORY = (Path("/tmp"), Path("/dev/shm"), HOME)  # all that a student can write to
 USER = 1000  # the student's user and group inside
 _NOBODY = 65534  # what that is outside, where root grades: no file of this machine belongs to it
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -38,7 +40,7 @@ class Limits:
 def leave_the_rest(allow: socket.socket) -> None:
     """Move this process into namespaces of its own; its next child will be the first process of its own ids.
 
-    `allow` is a connection to a process outside, which answers `map_ids` to the one byte sent.
+    `allow` is a connection to a process outside, which calls `let_leave`.
     """
     if os.geteuid() == 0:
         with suppress(PermissionError):  # not allowed, and not needed, for root within a container without it
@@ -47,6 +49,14 @@ def leave_the_rest(allow: socket.socket) -> None:
     allow.sendall(b"?")
     if allow.recv(1) != b"!":
         raise NoSandbox("The process outside did not give the sandbox a user of its own.")
+
+
+def let_leave(process: int, asked: socket.socket) -> None:
+    """Give a process that calls `leave_the_rest` its users; where that fails, it hears nothing and gives up."""
+    with suppress(OSError):
+        if asked.recv(1) == b"?":
+            map_ids(process)
+            asked.sendall(b"!")
 
 
 def map_ids(process: int) -> None:
@@ -65,41 +75,53 @@ def map_ids(process: int) -> None:
     (folder / "gid_map").write_text(groups)
 
 
-def _student() -> int:
+def forbid_namespaces() -> None:
+    """Let no process of this user namespace make another one: there is less of the kernel to attack.
+
+    Where the machine's settings are read-only, as in some containers, nothing is changed.
+    """
+    with suppress(OSError):
+        Path("/proc/sys/user/max_user_namespaces").write_text("0")
+
+
+def student() -> int:
     """The number of the student's user in this namespace: root's, without its powers, where there is no other."""
     known = [int(line.split()[0]) for line in Path("/proc/self/uid_map").read_text().splitlines()]
     return USER if USER in known else os.geteuid()
 
 
 _LINKED = tuple(Path("/", name) for name in ("bin", "sbin", "lib", "lib32", "lib64"))  # links into /usr, or folders
-_DEVICES = ("null", "zero", "full", "random", "urandom")
+DEVICES = tuple(Path("/dev", name) for name in ("null", "zero", "full", "random", "urandom"))
+ETC = {  # the files of /etc that are made up
+    "passwd": f"student:x:{USER}:{USER}::{HOME}:/bin/false\n",
+    "group": f"student:x:{USER}:\n",
+    "hosts": "127.0.0.1 localhost\n",
+}
 
 
-def _shown() -> list[Path]:
+def real_etc() -> list[Path]:
+    """The files of /etc that are shown as they are: the loader's list of libraries, and the time zone."""
+    return [path for path in (Path("/etc/ld.so.cache"), Path("/etc/localtime")) if path.is_file()]
+
+
+def links() -> dict[Path, str]:
+    """The links of the root folder by where they stand, with where they lead."""
+    return {path: os.readlink(path) for path in _LINKED if path.is_symlink()}
+
+
+def shown() -> list[Path]:
     """The folders that Python and its libraries need, none of them inside another."""
     folders = {Path("/usr"), Path(sys.base_prefix), Path(sys.prefix), _PACKAGE}
     folders |= {path for path in _LINKED if path.is_dir() and not path.is_symlink()}
     return sorted(p for p in folders if not any(p != other and p.is_relative_to(other) for other in folders))
 
 
-def _etc() -> dict[str, bytes]:
-    """The files of /etc: the loader's list of libraries and the time zone as they are, the others made up."""
-    texts = {
-        "passwd": f"student:x:{USER}:{USER}::{HOME}:/bin/false\n".encode(),
-        "group": f"student:x:{USER}:\n".encode(),
-        "hosts": b"127.0.0.1 localhost\n",
-    }
-    real = [Path("/etc", name) for name in ("ld.so.cache", "localtime") if Path("/etc", name).is_file()]
-    return texts | {path.name: path.read_bytes() for path in real}
-
-
-def _build(root: Path, submission: Path, channel: Path, limits: Limits) -> None:
+def _build(root: Path, submission: int, channel: Path, limits: Limits, user: int) -> None:
     """Put the student's file system together on a new file system in memory, mounted over `root`."""
-    devices = {Path("/dev", name) for name in _DEVICES}
-    links = {path: os.readlink(path) for path in _LINKED if path.is_symlink()}
-    etc, user = _etc(), _student()
+    linked = links()
+    etc = {path.name: path.read_bytes() for path in real_etc()} | {name: text.encode() for name, text in ETC.items()}
     # Opened first, as the new file system may hide them: these names still lead to what was opened.
-    opened = {path: os.open(path, os.O_PATH) for path in (*_shown(), *devices, submission, channel)}
+    opened = {path: os.open(path, os.O_PATH) for path in (*shown(), *DEVICES, channel)}
     real = {path: Path("/proc/self/fd", str(handle)) for path, handle in opened.items()}
 
     def place(path: Path) -> Path:
@@ -108,25 +130,34 @@ def _build(root: Path, submission: Path, channel: Path, limits: Limits) -> None:
         return there
 
     linux.tmpfs(root, 16)
-    for folder in (Path("/tmp"), Path("/dev/shm"), HOME):
+    for folder in IN_MEMORY:
         place(folder).mkdir(parents=True)
         linux.tmpfs(place(folder), limits.disk_mb, "1777")
     place(Path("/proc")).mkdir()
-    for path, target in links.items():
+    for path, target in linked.items():
         place(path).symlink_to(target)
     for name, text in etc.items():
         place(Path("/etc", name)).write_bytes(text)
-    for path in devices:
+    for path in DEVICES:
         place(path).touch()
         linux.bind(real[path], place(path), read_only=False)
-    for path in (*_shown(), channel):
+    for path in (*shown(), channel):
         place(path).mkdir(parents=True, exist_ok=True)
         linux.bind(real[path], place(path), read_only=path != channel)
-    shutil.copytree(real[submission], place(WORK), symlinks=True, ignore=_not_copied)
-    for path in (place(WORK), *place(WORK).rglob("*")):
-        os.chown(path, user, user, follow_symlinks=False)
+    copy(submission, place(WORK), user)
     for handle in opened.values():
         os.close(handle)
+
+
+def copy(submission: int, work: Path, user: int) -> None:
+    """Copy the submission's folder, an open one, to the new folder `work` of a user, and close it.
+
+    It may lie where this process sees nothing, and must not stay open: other folders can be reached from it.
+    """
+    shutil.copytree(Path("/proc/self/fd", str(submission)), work, symlinks=True, ignore=_not_copied)
+    os.close(submission)
+    for path in reversed([work, *work.rglob("*")]):  # a folder after what is in it, as it may be closed to others
+        os.chown(path, user, user, follow_symlinks=False)
 
 
 def _not_copied(folder: str, names: list[str]) -> list[str]:
@@ -142,32 +173,34 @@ def _not_copied(folder: str, names: list[str]) -> list[str]:
 
 
 def _mount_proc(target: Path) -> None:
-    """A list of this namespace's own processes; where the kernel allows none, as in some containers, it stays empty."""
+    """A list of this namespace's own processes; where the kernel allows none, as in some containers, it stays empty.
+
+    Read-only, as the machine's settings are there, too, and root may write them.
+    """
     for options in ("", "subset=pid"):
-        try:
-            linux.mount("proc", target, "proc", options=options)
-        except OSError:
-            continue
-        with suppress(OSError):  # no further namespaces: less of the kernel to attack
-            (target / "sys/user/max_user_namespaces").write_text("0")
-        for name in ("sys", "sysrq-trigger", "irq", "bus"):  # the machine's settings, which root may write
-            with suppress(OSError):
-                linux.bind(target / name, target / name)
-        return
+        with suppress(OSError):
+            return linux.mount("proc", target, "proc", linux.READ_ONLY, options)
 
 
-def enter(submission: Path, channel: Path, limits: Limits) -> None:
+def enter(submission: int, channel: Path, limits: Limits) -> None:
     """Shut this process, the first of its namespaces, up for good: file system, limits, privileges.
 
-    `submission` is copied, without its notebooks, to `WORK`, which becomes the working directory; `channel` is the
-    folder of the kernel's sockets. Raises `OSError` where the kernel refuses something.
+    `submission` is its folder, an open one: it is copied, without its notebooks, to `WORK`, which becomes the working
+    directory, and closed. `channel` is the folder of the kernel's sockets. Raises `OSError` where the kernel refuses
+    something.
     """
-    root, user = Path("/tmp"), _student()  # any folder will do: outside, nothing changes
+    root, user = Path("/tmp"), student()  # any folder will do: outside, nothing changes
+    forbid_namespaces()
     linux.make_private()
-    _build(root, submission, channel, limits)
+    _build(root, submission, channel, limits, user)
     _mount_proc(root / "proc")
     linux.pivot_root(root)
     linux.seal(Path("/"))
+    settle(limits, user)
+
+
+def settle(limits: Limits, user: int) -> None:
+    """The last step, once the file system is there: limits, a user without privileges, and the environment."""
     for what, most in (
         (resource.RLIMIT_AS, limits.memory_mb << 20),
         (resource.RLIMIT_CPU, limits.cpu_seconds),
@@ -182,11 +215,11 @@ def enter(submission: Path, channel: Path, limits: Limits) -> None:
         os.setresuid(user, user, user)
     linux.drop_capabilities()
     os.environ.clear()
-    os.environ.update(_environment())
+    os.environ.update(environment())
     os.chdir(WORK)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """All that a submission's process finds in its environment."""
     return {
         "HOME": str(HOME),

@@ -41,6 +41,7 @@ class _Client(NotebookClient):
         """Drop what comes after a cell has put out too much, and interrupt it."""
         if cell is not self._cell:
             self._cell, self._size, self.flooded = cell, 0, False
+            self._display_id_map = {}  # or a cell could change what an earlier one has put out
         if msg["msg_type"] not in ("status", "execute_input"):
             size = len(json.dumps(msg["content"], default=str))
             self._size += size
@@ -105,6 +106,7 @@ class StudentKernel:
             await self.start()
         try:
             await self._client.async_execute_cell(cell, index)
+            self._client.task_poll_output_msg.cancel()  # after a time-out it still listens, to what is not for it
             timed_out = any(o.output_type == "error" and o.ename == "CellTimeoutError" for o in cell.outputs)
         except DeadKernelError:
             await self._give_up(cell, name, "ended the kernel")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import nbformat
 
-from .execute import grade_notebook, stop
+from .execute import grade_notebook, kernel, stop
 from .isolation import NoSandbox
 from .packing import digest, unpack
 from .repair import repair
@@ -33,18 +33,18 @@ class Assignment:
     """All that a worker needs to know of an assignment.
 
     `source` are its author's files, packed; `forms` its notebooks by name, as JSON, in the form that a submission must
-    have; `timeout` is in seconds, for each cell; `kernel` the kernelspec; `grader` the version that is asked for.
+    have; `timeout` is in seconds, for each cell; `unsafe` says to do without isolation; `grader` is the version wanted.
     """
 
     source: bytes
     forms: dict[str, str]
     timeout: int
-    kernel: str
+    unsafe: bool
     grader: str
 
     @property
     def key(self) -> str:
-        rest = json.dumps([self.forms, self.timeout, self.kernel, self.grader], sort_keys=True)
+        rest = json.dumps([self.forms, self.timeout, self.unsafe, self.grader], sort_keys=True)
         return digest(self.source, rest.encode())
 
 
@@ -67,7 +67,7 @@ def grade(submission: bytes, assignment: Assignment) -> dict[str, str]:
     """
     if version() != assignment.grader:
         raise NoSandbox("A worker has another version of the course than this machine: install the same on both.")
-    source, graded = _source(assignment), {}
+    source, chosen, graded = _source(assignment), kernel(assignment.unsafe), {}
     with tempfile.TemporaryDirectory(prefix="submission-") as name:
         folder = Path(name)
         unpack(submission, folder)
@@ -76,7 +76,7 @@ def grade(submission: bytes, assignment: Assignment) -> dict[str, str]:
             read = nbformat.read(folder / f"{notebook}.ipynb", as_version=4)
             notes = read_notes(read) + repair(read, nbformat.reads(form, as_version=4))
             write_notes(read, notes)
-            grade_notebook(read, source / f"{notebook}.ipynb", folder, assignment.timeout, assignment.kernel)
+            grade_notebook(read, source / f"{notebook}.ipynb", folder, assignment.timeout, chosen)
             graded[notebook] = nbformat.writes(read)
     return graded
 

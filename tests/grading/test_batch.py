@@ -237,7 +237,7 @@ def test_packing_is_the_same_for_the_same_files_and_takes_no_links(tmp_path):
 
 
 def test_a_worker_with_another_version_refuses(monkeypatch):
-    asked = work.Assignment(b"", {}, 1, "python3", "another version")
+    asked = work.Assignment(b"", {}, 1, False, "another version")
     with pytest.raises(isolation.NoSandbox, match="another version of the course"):
         work.grade(b"", asked)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from nbformat.v4 import new_output
 from nbgrader.utils import determine_grade
 
-from course_utils.grading import execute, isolation, pipeline, work
+from course_utils.grading import isolation, pipeline, work
 from course_utils.grading.intake import take_in_all
 from course_utils.grading.packing import pack
 from course_utils.grading.plan import is_test
@@ -120,11 +120,11 @@ def check(graded, most):
     return made
 
 
-def task(course, kernel=execute.UNSAFE):
+def task(course, unsafe=True):
     with pipeline.open_course(course) as api, api.gradebook as gradebook:
         form = nbformat.writes(released(gradebook.find_notebook("tiny", "tiny")))
     source = pack(course / "source" / "tiny")
-    return work.Assignment(source, {"tiny": form}, 10, kernel, work.version())
+    return work.Assignment(source, {"tiny": form}, 10, unsafe, work.version())
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +182,7 @@ def test_damaged_notebooks_in_the_gradebook(course, tmp_path, monkeypatch):
 
 @pytest.mark.skipif(isolation.missing() is not None, reason=f"no isolation here: {isolation.missing()}")
 def test_damaged_notebooks_in_kernels(course, tmp_path):
-    asked = task(course, execute.kernel())
+    asked = task(course, unsafe=False)
 
     @settings(LENIENT, max_examples=25)
     @given(**CASE)
