@@ -106,7 +106,8 @@ class StudentKernel:
             await self.start()
         try:
             await self._client.async_execute_cell(cell, index)
-            self._client.task_poll_output_msg.cancel()  # after a time-out it still listens, to what is not for it
+            if listening := getattr(self._client, "task_poll_output_msg", None):  # none yet where a cell is empty
+                listening.cancel()  # after a time-out it still listens, to what is not for it
             timed_out = any(o.output_type == "error" and o.ename == "CellTimeoutError" for o in cell.outputs)
         except DeadKernelError:
             await self._give_up(cell, name, "ended the kernel")

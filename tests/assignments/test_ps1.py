@@ -13,6 +13,8 @@ from nbgrader.utils import is_grade, is_solution, is_task
 from course_utils.grading import ASSIGNMENTS
 from course_utils.grading.answers import read_answers
 from course_utils.grading.demo import ASSIGNMENT, run_demo
+from course_utils.grading.states import State
+from course_utils.grading.unruly import UNRULY
 
 SOURCE = ASSIGNMENTS / "source" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb"
 ANSWERS = read_answers(ASSIGNMENTS, ASSIGNMENT)
@@ -68,7 +70,7 @@ def autograded(build, student):
 
 
 def test_the_class_is_a_class(grades):
-    assert set(grades) == set(ANSWERS.students) and len(grades) >= 6
+    assert set(grades) == set(ANSWERS.students) | set(UNRULY) and len(grades) >= 6
     assert {m for s in ANSWERS.students.values() for m in s.makes} == set(ANSWERS.mistakes)  # none goes untested
     assert len(ANSWERS.mistakes) >= 5 and len(POINTS) >= 8
 
@@ -93,6 +95,19 @@ def test_mistakes_cost_exactly_their_points(grades, student):
 def test_each_part_stands_alone(grades):
     solved = ANSWERS.students["partial"].solves
     assert by_tests(grades, "partial") == {test: POINTS[test] if BELONGS[test] in solved else 0 for test in POINTS}
+
+
+@pytest.mark.parametrize("student", UNRULY)
+def test_unruly_submissions_end_in_their_states_and_keep_what_they_earned(build, grades, student):
+    state = UNRULY[student].ends
+    assert autograded(build, student).metadata.grading.state == state and f"{student}: {state}" in build[1].summary
+    lost = {test for test in POINTS if by_tests(grades, student)[test] < POINTS[test]}
+    if state is State.REPAIRED:
+        assert not lost
+    elif state is State.UNREADABLE:
+        assert lost == set(POINTS)
+    else:  # the first answer is gone, and with it the points of its test
+        assert len(lost) == 1
 
 
 def test_free_text_waits_for_a_person_and_nothing_else_does(grades):
@@ -121,6 +136,8 @@ def test_release_holds_nothing_of_the_answers(build):
 def test_every_lost_point_says_why(build, grades):
     """Either the whole cell says in a sentence what is wrong, or each lost point has a line and a hint."""
     for student, page in build[1].feedback:
+        if student in UNRULY:
+            continue
         html = page.read_text("utf-8")
         for cell in autograded(build, student).cells:
             name = cell.metadata.get("nbgrader", {}).get("grade_id")
@@ -135,7 +152,8 @@ def test_every_lost_point_says_why(build, grades):
                 shown = "\n".join(errors[0].traceback)
                 assert shown.split() == ["✗", *errors[0].evalue.split()]
                 assert max(map(len, shown.split("\n"))) <= 100  # the page does not wrap
-                assert shown.split("\n")[0].partition("'")[0].partition("`")[0] in html
+                said = shown.split("\n")[0].partition("'")[0].partition("`")[0]
+                assert said.partition(": ")[0] in html  # what a student's own error says may hold a hidden test's data
             else:
                 assert printed.count("✗") == printed.count("Hint: ") == lost
                 assert "✗" in html
@@ -154,8 +172,9 @@ def test_csv_and_summary_agree(build, grades):
 
 def test_feedback_pages_lie_where_they_are_looked_for(build):
     folder, result = build
-    assert result.feedback == [(s, folder / "feedback" / s / "ps1.html") for s in sorted(ANSWERS.students)]
-    assert sorted(p.name for p in (folder / "feedback").iterdir()) == sorted(ANSWERS.students)  # no ghost
+    everybody = sorted([*ANSWERS.students, *UNRULY])
+    assert result.feedback == [(s, folder / "feedback" / s / "ps1.html") for s in everybody]
+    assert sorted(p.name for p in (folder / "feedback").iterdir()) == everybody  # no ghost
 
 
 def test_points_in_the_text_are_those_of_the_tests():
