@@ -153,7 +153,7 @@ def test_every_lost_point_says_why(build, grades):
                 assert shown.split() == ["✗", *errors[0].evalue.split()]
                 assert max(map(len, shown.split("\n"))) <= 100  # the page does not wrap
                 said = shown.split("\n")[0].partition("'")[0].partition("`")[0]
-                assert said.partition(": ")[0] in html  # what a student's own error says may hold a hidden test's data
+                assert said.partition(", with ")[0] in html  # what an error says may hold a hidden test's data
             else:
                 assert printed.count("✗") == printed.count("Hint: ") == lost
                 assert "✗" in html
