@@ -10,10 +10,13 @@ from contextlib import nullcontext
 
 import nbformat
 import pytest
+from click.testing import CliRunner
+from distributed import Client
 from grading_stub import grade, hand_in, ledger, marks, points, write_source
 
+from course_utils import cli
 from course_utils.errors import GradingFailed
-from course_utils.grading import batch, isolation, pipeline, report, work
+from course_utils.grading import batch, execute, isolation, pipeline, report, work
 from course_utils.grading import cluster as cluster_module
 from course_utils.grading.cluster import workers
 from course_utils.grading.packing import digest, pack, unpack
@@ -22,6 +25,7 @@ from course_utils.grading.states import State
 
 pytestmark = pytest.mark.skipif(isolation.missing() is not None, reason=f"no isolation here: {isolation.missing()}")
 PASSES = {f"s{k:02d}": k % 4 for k in range(8)}
+REAL_GRADE = work.grade
 WANTED = {student: points(passed) for student, passed in PASSES.items()}
 
 
@@ -184,6 +188,32 @@ def test_nobody_answers_at_the_address(course, monkeypatch):
     monkeypatch.setattr(cluster_module, "_ANSWER", 1)
     with pytest.raises(GradingFailed, match="No Dask scheduler answers at 'tcp://127.0.0.1:1'"):
         run(course, jobs=None, scheduler="tcp://127.0.0.1:1")
+
+
+def test_the_command(course, monkeypatch):
+    monkeypatch.chdir(course)
+    done = CliRunner().invoke(cli.main, ["grade", "tiny", "--student", "s01", "--student", "s02"])
+    assert done.exit_code == 0 and "tiny: 2 graded." in done.output and set(marks(course)) == {"s01", "s02"}
+    hand_in(course, "s02", "# passes 3 # fails")
+    done = CliRunner().invoke(cli.main, ["grade", "tiny"])
+    assert done.exit_code == 1 and "7 graded, 1 crashed" in done.output
+    assert done.output.splitlines()[-1].startswith("Error: The submission of s02 could not be run")
+    assert CliRunner().invoke(cli.main, ["grade", "tiny", "--jobs", "0"]).exit_code == 2
+    both = CliRunner().invoke(cli.main, ["grade", "tiny", "--jobs", "2", "--scheduler", "tcp://127.0.0.1:1"])
+    assert both.exit_code == 2 and "give one of them" in both.output
+
+
+def test_without_isolation_every_notebook_and_the_report_say_so(course, monkeypatch):
+    monkeypatch.setattr(work, "grade", REAL_GRADE)
+    monkeypatch.setattr(isolation, "lacks", lambda kernel: "This machine lacks it.")
+    with pytest.raises(GradingFailed, match="Nothing was graded. This machine lacks it."):
+        run(course, students=("s00",))
+    with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
+        monkeypatch.setattr(pipeline, "workers", lambda jobs, scheduler: nullcontext(client))
+        done = run(course, students=("s00",), unsafe_no_sandbox=True)
+    assert "s00: graded. This submission was run without isolation." in done.text
+    assert "without isolation" in (course / "results" / "tiny.csv").read_text()
+    execute.stop()
 
 
 SCRIPT = """
