@@ -24,18 +24,19 @@ def hook(assignment: str, student: str, notebooks: list[str]) -> None:
         take_in(Path(notebook).parent, Path(notebook).stem)
 
 
-def take_in(folder: Path, name: str) -> list[Note]:
+def take_in(folder: Path, name: str, names: Iterable[str] = ()) -> list[Note]:
     """Make `folder`/`name`.ipynb a notebook that nbgrader can read, and return what had to be done.
 
-    The notes also go into the notebook's metadata. One in order is left as it is. Nothing is raised for what a
-    student can do: where nothing can be read, an empty notebook stands there, which the next step fills.
+    `names` are those of all the assignment's notebooks: none of them is taken for another. The notes also go into the
+    notebook's metadata. One in order is left as it is. Nothing is raised for what a student can do: where nothing can
+    be read, an empty notebook stands there, which the next step fills.
     """
     done = _drop_links(folder) + _set_aside(folder)
     file = folder / f"{name}.ipynb"
     if file.is_dir():
         file.replace(file.with_name(file.name + KEPT))
     if not file.is_file():
-        done += _rename(folder, file)
+        done += _rename(folder, file, names)
     content = _content(file)
     notes = []
     if isinstance(content, str):
@@ -75,8 +76,8 @@ def _set_aside(folder: Path) -> list[str]:
     return notes
 
 
-def _rename(folder: Path, wanted: Path) -> list[str]:
-    others = sorted(path for path in folder.glob("*.ipynb") if path.is_file())
+def _rename(folder: Path, wanted: Path, names: Iterable[str]) -> list[str]:
+    others = sorted(path for path in folder.glob("*.ipynb") if path.is_file() and path.stem not in names)
     if len(others) != 1:
         return []
     wanted.write_bytes(others[0].read_bytes())
@@ -115,4 +116,4 @@ def _content(file: Path) -> str | tuple[NotebookNode, list[str]]:
 
 def take_in_all(folder: Path, names: Iterable[str]) -> list[Note]:
     """`take_in` for each of an assignment's notebooks in one submission's folder."""
-    return [note for name in names for note in take_in(folder, name)]
+    return [note for name in names for note in take_in(folder, name, names)]

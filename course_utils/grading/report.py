@@ -1,6 +1,7 @@
 """A class graded from the command line, and what the instructor is told in the end."""
 
 import csv
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def grade(
     """
     with pipeline.open_course(course, unsafe_no_sandbox, own_exchange=False) as api:
         batch = pipeline.autograde(api, assignment, True, students, jobs, scheduler)
-        rows = list(_rows(batch))
+        rows = list(rows_of(batch))
     file = course / "results" / f"{assignment}.csv"
     with file.open("w", newline="", encoding="utf-8") as opened:
         writer = csv.DictWriter(opened, ["student", "state", "score", "max_score", "by_hand", "noticed"])
@@ -49,7 +50,8 @@ def grade(
     return Report("\n".join(lines), list(batch.failed.values()))
 
 
-def _rows(batch: Batch):
+def rows_of(batch: Batch) -> Iterator[dict[str, str | float]]:
+    """A row for each student who is graded, with the points that nbgrader exports."""
     with batch.api.gradebook as gradebook:
         known = {s.student.id: s for s in gradebook.assignment_submissions(batch.assignment)}
         for student in batch.there:
@@ -59,7 +61,9 @@ def _rows(batch: Batch):
             yield {
                 "student": student,
                 "state": str(batch.state(student)),
-                "score": submission.score,
+                "score": max(
+                    0.0, submission.score - (submission.late_submission_penalty or 0)
+                ),  # as nbgrader exports it
                 "max_score": submission.max_score,
                 "by_hand": int(submission.needs_manual_grade),
                 "noticed": " ".join(note.says for note in notes),

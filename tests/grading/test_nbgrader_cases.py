@@ -8,7 +8,7 @@ import pytest
 from grading_helpers import RIGHT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from course_utils.grading import ASSIGNMENTS, isolation, pipeline
+from course_utils.grading import ASSIGNMENTS, isolation, pipeline, report
 from course_utils.grading.states import State
 
 UNSAFE = isolation.missing() is not None  # these submissions are our own
@@ -85,6 +85,11 @@ class Class:
             }
             return found.score, found.late_submission_penalty, grades
 
+    def exported(self):
+        pipeline.export(self.api, self.folder / "grades.csv")
+        with (self.folder / "grades.csv").open(newline="") as file:
+            return [row | {"score": float(row["score"])} for row in csv.DictReader(file)]
+
     def by_hand(self, student, name, notebook="one", **values):
         with self.api.gradebook as gradebook:
             grade = gradebook.find_grade(name, notebook, "pair", student)
@@ -102,7 +107,7 @@ def course(tmp_path):
         nbformat.write(made, source / f"{name}.ipynb")
     (source / "factor.txt").write_text("2")
     settings = (ASSIGNMENTS / "nbgrader_config.py").read_text("utf-8")
-    (tmp_path / "nbgrader_config.py").write_text(settings + "\nc.AssignLatePenalties.penalty_method = 'zero'\n")
+    (tmp_path / "nbgrader_config.py").write_text(settings + "\nc.LateSubmissionPlugin.penalty_method = 'zero'\n")
     with pipeline.open_course(tmp_path, UNSAFE) as api:
         pipeline.generate(api, "pair")
         with api.gradebook as gradebook:
@@ -114,14 +119,16 @@ def test_points_of_tests_and_of_answers_that_wait_for_a_person(course):
     course.hand_in("ann", figure="print(1)", why="So it is.")
     course.hand_in("bob", double=WRONG, triple="broken")
     course.hand_in("cal", timedelta(hours=1), figure="print(1)")
-    assert course.grade().failed == {}
+    batch = course.grade()
+    assert batch.failed == {}
     score, penalty, grades = course.submission("ann")
     assert score == 7 and not penalty
     assert grades["one", "figure"] == grades["one", "why"] == (None, None, True)
     score, _, grades = course.submission("bob")
     assert score == 0
     assert grades["one", "why"] == (0, None, False)  # nothing was written, so nobody has to read it
-    assert course.submission("cal")[:2] == (0, 7)  # late: the method of this course takes everything
+    assert course.submission("cal")[:2] == (7, 7)  # late: the method of this course takes everything
+    assert [row["score"] for row in report.rows_of(batch)] == [7, 0, 0] == [row["score"] for row in course.exported()]
 
 
 def test_what_a_person_gave_survives_regrading(course):
@@ -141,9 +148,7 @@ def test_what_a_person_gave_survives_regrading(course):
         assert gradebook.find_comment("why", "one", "pair", "ann").comment == "Say more."
     page = dict(pipeline.feedback(course.api, "pair", False))["ann"]
     assert "Say more." in (page.with_name("one.html")).read_text("utf-8")
-    pipeline.export(course.api, course.folder / "grades.csv")
-    with (course.folder / "grades.csv").open(newline="") as file:
-        assert [float(row["score"]) for row in csv.DictReader(file)] == [9.5]
+    assert [row["score"] for row in course.exported()] == [9.5]
 
 
 def test_files_are_the_assignments_own_and_others_notebooks_are_left_alone(course):
