@@ -92,6 +92,7 @@ class Batch:
         """`students` chooses some of them. Raises `GradingFailed`."""
         self.api, self.assignment = api, assignment
         self.failed: dict[str, str] = {}
+        self._some_ran = False
         self.states: Counter[State] = Counter()
         self.there = sorted(api.get_submitted_students(assignment))
         unknown = sorted(set(students) - set(self.there))
@@ -213,6 +214,7 @@ class Batch:
         problem = _problem(future)
         if problem is None:
             self._put(key, future.result())
+            self._some_ran = True
             return key
         if isinstance(problem, NoSandbox):
             raise problem
@@ -221,7 +223,7 @@ class Batch:
         else:
             why = f"it failed three times ({_short(problem)})"
         self.failed[submission.student] = f"The submission of {submission.student} could not be run, as {why}."
-        if len(self.failed) >= _TOO_MANY and set(self.states) <= {State.CRASHED}:
+        if len(self.failed) >= _TOO_MANY and not self._some_ran:
             raise GradingFailed(f"Nothing can be graded here. {self.failed[submission.student]}")
         found = self._crashed(submission, why)
         self._put(f"crashed-{key}", found)

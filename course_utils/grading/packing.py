@@ -2,30 +2,28 @@
 
 import hashlib
 import io
-import tarfile
+import zipfile
 from pathlib import Path
 
 
 def pack(folder: Path) -> bytes:
-    """A folder's files as a tar archive: the same bytes for the same files, whenever and by whomever they were made.
+    """A folder's files as a zip archive: the same bytes for the same files, whenever and by whomever they were made.
 
     Links and whatever else is no file are left out.
     """
     made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w", format=tarfile.PAX_FORMAT) as archive:
+    with zipfile.ZipFile(made, "w") as archive:
         for path in sorted(folder.rglob("*")):
             if path.is_file() and not path.is_symlink():
-                entry = tarfile.TarInfo(path.relative_to(folder).as_posix())
-                content = path.read_bytes()
-                entry.size = len(content)
-                archive.addfile(entry, io.BytesIO(content))
+                name = path.relative_to(folder).as_posix().encode(errors="replace").decode()
+                archive.writestr(zipfile.ZipInfo(name), path.read_bytes())
     return made.getvalue()
 
 
 def unpack(packed: bytes, folder: Path) -> None:
-    """Write an archive's files into `folder`. Raises `tarfile.FilterError` for one that would stand elsewhere."""
-    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-        archive.extractall(folder, filter="data")
+    """Write an archive's files into `folder`, and nowhere else: `zipfile` takes ".." and "/" out of their names."""
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        archive.extractall(folder)
 
 
 def digest(*parts: bytes) -> str:
