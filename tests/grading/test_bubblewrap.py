@@ -103,7 +103,7 @@ def server():
     from course_utils.grading import provisioner
 
     stop_server()
-    serving = provisioner._serving()
+    serving = provisioner.serving()
     serving.connect().close()
     yield serving, psutil.Process(serving.process.pid).children(recursive=True)[-1].pid
     stop_server()
