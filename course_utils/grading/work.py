@@ -89,3 +89,5 @@ def dask_setup(worker) -> None:
 def dask_teardown(worker) -> None:
     """Called by Dask where such a worker ends."""
     stop()
+    for folder in _sources.values():
+        shutil.rmtree(folder, ignore_errors=True)

@@ -62,6 +62,18 @@ def test_too_large(tmp_path, monkeypatch):
     assert "larger than 1 MB" in note.says
 
 
+def test_files_that_are_too_large_are_set_aside_and_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr("course_utils.grading.intake.LARGEST_IN_ALL", 20_000)
+    folder = tmp_path / "ps"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep" / "big.bin").write_bytes(b"x" * 30_000)
+    (folder / "small.csv").write_text("1,2")
+    (note,) = handed_in(folder, TEXT.encode())
+    assert note.state is State.REPAIRED and "'big.bin' was set aside" in note.says
+    assert (tmp_path / "ps.set-aside" / "deep" / "big.bin").stat().st_size == 30_000
+    assert not (folder / "deep" / "big.bin").exists() and (folder / "small.csv").exists()
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
 def test_other_encodings_are_read(tmp_path, encoding):
     text = TEXT.replace("setup", "sétup") if encoding == "cp1252" else TEXT
