@@ -5,6 +5,7 @@ machine of your own only: plain nbgrader runs them as you.
 """
 
 import copy
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import nbformat
 from classroom import BUILD
 from nbformat import NotebookNode
 from nbgrader.apps import NbGraderAPI
+from peers import environment
 from traitlets.config import Config
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -144,6 +146,7 @@ def _ours(course: Path, names: list[str]) -> dict[str, str]:
 
 
 def main() -> None:
+    os.environ |= environment()  # nbgrader starts a program of this virtual environment by its name
     folder = BUILD / "attacks"
     shutil.rmtree(folder, ignore_errors=True)
     ours = grading_stub.write_source(folder / "ours")

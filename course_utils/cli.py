@@ -11,8 +11,9 @@ from pathlib import Path
 import click
 
 from .errors import CourseError, NotSetUp
+from .root import PACKAGE, course_root, shown
 
-_PACKAGE = Path(__file__).resolve().parent
+_GRADES = find_spec("course_utils.grading") is not None  # not in students' copies
 _PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 
 
@@ -30,19 +31,11 @@ def main():
     """Transfer learning, a course in Jupyter."""
 
 
-def _root() -> Path:
-    """The course's folder: the one we stand in or below, or else the one that this package was installed from."""
-    for folder in (Path.cwd(), *Path.cwd().parents, _PACKAGE.parent):
-        if (folder / "course.py").is_file() and (folder / "notebooks").is_dir():
-            return folder
-    raise NotSetUp("This is no folder of the course: change to the one that holds course.py, and try again.")
-
-
 def _notebooks(names: tuple[str, ...] = ()) -> list[Path]:
     """The notebooks in order, or those that are named: by file, or by the start of the name ("02")."""
-    every = sorted((_root() / "notebooks").glob("*.ipynb"))
+    every = sorted((course_root() / "notebooks").glob("*.ipynb"))
     if not every:
-        raise NotSetUp(f"There are no notebooks in {_root() / 'notebooks'}: restore them from the repository.")
+        raise NotSetUp(f"There are no notebooks in {course_root() / 'notebooks'}: restore them from the repository.")
     chosen = []
     for name in names:
         found = [path for path in every if path.name.startswith(Path(name).name)]
@@ -74,8 +67,8 @@ def build(source):
 
     paths = _notebooks()
     with bar(total=_cells(paths), label="Notebooks", unit="cells") as progress:
-        built = publish.run_all(paths, _root() / "build", source, progress.update)
-    if find_spec("course_utils.grading"):
+        built = publish.run_all(paths, course_root() / "build", source, progress.update)
+    if _GRADES:
         from .grading.demo import run_demo
 
         publish.grade(built, run_demo)
@@ -85,14 +78,10 @@ def build(source):
             click.echo(f"{entry.seconds:4d} s  {entry.title} ({entry.name})")
     if built.demo:
         click.echo(built.demo.summary)
-        click.echo(f"Grades: {_shown(built.demo.csv)}. Feedback: {len(built.demo.feedback)} pages.")
-    click.echo(f"Open {_shown(built.index)} in a browser to see it all, or work through it: `course lab` (`make lab`).")
+        click.echo(f"Grades: {shown(built.demo.csv)}. Feedback: {len(built.demo.feedback)} pages.")
+    click.echo(f"Open {shown(built.index)} in a browser to see it all, or work through it: `course lab` (`make lab`).")
     if built.problems:
         raise click.ClickException("\n       ".join(built.problems))
-
-
-def _shown(path: Path) -> Path:
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _become(*command: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> None:
@@ -105,53 +94,30 @@ def _become(*command: str, cwd: Path | None = None, env: dict[str, str] | None =
     os.execve(sys.executable, arguments, env or dict(os.environ))
 
 
-@main.command()
-@click.argument("assignment")
-@click.option("--jobs", type=click.IntRange(1), help="Submissions at once on this machine.  [default: one per core]")
-@click.option("--scheduler", metavar="ADDRESS", help="A Dask cluster to grade on, such as tcp://10.0.0.5:8786.")
-@click.option("--student", "students", multiple=True, help="Grade this student's submission only; can be repeated.")
-@click.option("--unsafe-no-sandbox", is_flag=True, help="Run submissions without isolation; the report says so.")
-def grade(assignment, jobs, scheduler, students, unsafe_no_sandbox):
-    """Grade what was collected for an assignment.
-
-    Works on the nbgrader course in this folder, or on the one of this project where there is none. What is graded
-    already is not graded again; after Ctrl-C, or whatever else ends it, the same command goes on.
-    """
-    from .grading import ASSIGNMENTS, report
-
-    if jobs and scheduler:
-        raise click.UsageError("--jobs is for this machine and --scheduler for a cluster: give one of them.")
-    course = Path.cwd() if Path("nbgrader_config.py").is_file() else ASSIGNMENTS
-    done = report.grade(course, assignment, jobs, scheduler, students, unsafe_no_sandbox)
-    click.echo(done.text)
-    if done.failed:
-        raise click.ClickException("\n       ".join(done.failed))
-
-
 @main.command(context_settings=_PASS_ON)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def test(arguments):
     """Run the tests; arguments go to pytest, paths as seen from the course's folder."""
     if not find_spec("pytest"):
         raise NotSetUp("pytest is not installed here: install the course with its tests (pip install -e '.[test]').")
-    _become("-m", "pytest", *arguments, cwd=_root())
+    _become("-m", "pytest", *arguments, cwd=course_root())
 
 
 @main.command(context_settings=_PASS_ON)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def lab(arguments):
     """Open the course in JupyterLab; arguments go to jupyter lab."""
-    first = _root() / "notebooks" / "00_start_here.ipynb"
+    first = course_root() / "notebooks" / "00_start_here.ipynb"
     _become(
         "-m",
         "jupyterlab",
         str(first),
-        f"--ServerApp.root_dir={_root()}",
+        f"--ServerApp.root_dir={course_root()}",
         "--ServerApp.kernel_spec_manager_class=course_utils.kernels.CourseKernelSpecs",
         *arguments,
         # Settings of ours, with no question about news at the start; the user's own still count.
         env=os.environ
-        | {"JUPYTER_CONFIG_PATH": os.pathsep.join([str(_PACKAGE / "data" / "jupyter"), *_set("JUPYTER_CONFIG_PATH")])},
+        | {"JUPYTER_CONFIG_PATH": os.pathsep.join([str(PACKAGE / "data" / "jupyter"), *_set("JUPYTER_CONFIG_PATH")])},
     )
 
 
@@ -178,7 +144,7 @@ def lock():
     """For maintainers: resolve the packages anew into requirements.lock and environment.yml (needs uv)."""
     from .lock import update
 
-    click.echo(f"{update(_root())} packages are in requirements.lock and environment.yml.")
+    click.echo(f"{update(course_root())} packages are in requirements.lock and environment.yml.")
 
 
 @main.command("train-embedded")
@@ -196,7 +162,7 @@ def train_embedded(pictures, seed, folder, yes):
     minutes = max(1, round(pictures * 25 / 640_000))
     click.echo(
         f"Trains the network on {pictures:,} drawings, each seen once: up to {minutes} min on 2 cores, about 2 GB of "
-        f"memory. Then writes {' and '.join(str(_shown(file)) for file in files)}."
+        f"memory. Then writes {' and '.join(str(shown(file)) for file in files)}."
     )
     if not yes and any(file.exists() for file in files):
         click.confirm("They are there already. Replace them?", abort=True)
@@ -226,7 +192,7 @@ def train_halves():
     start()
     with bar(total=halves.trainings(), label="Training", unit="networks") as progress:
         rows = halves.experiment(progress.update)
-    click.echo(f"Wrote {_shown(ship_table('halves', halves.SETTINGS, rows))}.")
+    click.echo(f"Wrote {shown(ship_table('halves', halves.SETTINGS, rows))}.")
 
 
 @main.command()
@@ -264,3 +230,10 @@ def _automatic_source() -> str:
     if problem:
         return f"'auto' takes the embedded source: MobileNetV2 is not in the cache, and {problem}"
     return f"'auto' takes MobileNetV2: its weights ({entry.megabytes} MB) can be fetched"
+
+
+if _GRADES:
+    from .grading.commands import audit, grade, release
+
+    for command in (audit, grade, release):
+        main.add_command(command)

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from typing import Any
 
+last_seed = 0  # that `start` was given
+
 
 @contextmanager
 def _quiet_stderr():
@@ -39,6 +41,8 @@ def start(seed: int = 0) -> None:
         tf.config.list_physical_devices()
     tf.get_logger().setLevel("ERROR")  # its advice on retracing would stand among a lesson's outputs
     keras.utils.set_random_seed(seed)
+    global last_seed
+    last_seed = seed
     from .figures import use_style
 
     use_style()

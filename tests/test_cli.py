@@ -12,10 +12,12 @@ import nbformat
 import pytest
 import yaml
 from click.testing import CliRunner
+from conftest import ROOT
 from helpers import complains
 
 from course_utils import cli, embedded, lock
 from course_utils.errors import BadTarget, NotSetUp
+from course_utils.root import course_root
 
 
 @pytest.fixture
@@ -70,13 +72,13 @@ def test_without_notebooks_it_says_so(folder):
     assert result.exit_code == 1 and result.output.startswith("Error: There are no notebooks in")
 
 
-def test_the_course_is_found_from_below_and_from_elsewhere(folder, monkeypatch, root):
+def test_the_course_is_found_from_below_and_from_elsewhere(folder, monkeypatch):
     below = folder / "notebooks" / "deep"
     below.mkdir()
     monkeypatch.chdir(below)
-    assert cli._root() == folder
+    assert course_root() == folder
     monkeypatch.chdir(folder.parent)
-    assert cli._root() == root
+    assert course_root() == ROOT
 
 
 def test_build_makes_the_pages_and_ends_with_what_it_made(folder, small_notebook, monkeypatch):

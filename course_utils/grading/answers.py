@@ -1,4 +1,12 @@
-"""Known answers to an assignment, right and wrong, and the submissions that can be made of them."""
+"""Known answers to an assignment, right and wrong, and the submissions that can be made of them.
+
+They stand in audit/<assignment>/answers.toml:
+
+[second]          an independent right solution of every cell, in another style: what is other, and the code
+[wrong.NAME]      a typical mistake: what it is, the cells it changes, and the points it must lose, by grade_id
+[[survives]]      a small change of the reference solution that no test minds, and why it should cost no points
+[students.NAME]   solves = "all" or "none" of the reference solution, or a list of its cells; then makes mistakes
+"""
 
 import copy
 import tomllib
@@ -32,10 +40,15 @@ class Student:
 
 @dataclass(frozen=True)
 class Answers:
-    """The known answers to one assignment: reference code by grade_id, mistakes and students by name."""
+    """The known answers to one assignment: right code by grade_id, mistakes and students by name.
+
+    `survives` maps a change of a cell, as `mutants.Mutant` tells it, to why no test minds it.
+    """
 
     reference: Mapping[str, str]
+    second: Mapping[str, str]
     mistakes: Mapping[str, Mistake]
+    survives: Mapping[tuple[str, str], str]
     students: Mapping[str, Student]
 
     def of(self, student: str) -> dict[str, str]:
@@ -60,29 +73,39 @@ def reference_answers(source: NotebookNode) -> dict[str, str]:
 def read_answers(course: Path, assignment: str) -> Answers:
     """The known answers in `course`/audit/<assignment>/answers.toml, beside the source notebook's own.
 
-    Raises `GradingFailed` where the file names a cell or a mistake that does not exist.
+    Raises `GradingFailed` where the file cannot be read, or names a cell or a mistake that does not exist.
     """
     reference = reference_answers(nbformat.read(course / "source" / assignment / f"{assignment}.ipynb", as_version=4))
     file = course / "audit" / assignment / "answers.toml"
-    known = tomllib.loads(file.read_text("utf-8"))
-    mistakes = {
-        name: Mistake(entry["says"], {cell: code.strip() for cell, code in entry["cells"].items()}, entry["loses"])
-        for name, entry in known["wrong"].items()
-    }
+    try:
+        known = tomllib.loads(file.read_text("utf-8"))
+        second = _stripped(known["second"]["cells"])
+        mistakes = {
+            name: Mistake(entry["says"], _stripped(entry["cells"]), entry["loses"])
+            for name, entry in known["wrong"].items()
+        }
+        survives = {(entry["cell"], entry["change"].strip()): entry["why"] for entry in known.get("survives", ())}
+    except (OSError, tomllib.TOMLDecodeError, KeyError) as problem:
+        text = f"{type(problem).__name__}: {problem}"
+        raise GradingFailed(f"The known answers to {assignment} cannot be read ({text}): mend {file}.") from None
     groups = {"all": tuple(reference), "none": ()}
     students = {
         name: Student(
             groups[entry["solves"]] if isinstance(entry["solves"], str) else tuple(entry["solves"]),
             tuple(entry.get("makes", ())),
         )
-        for name, entry in known["students"].items()
+        for name, entry in known.get("students", {}).items()
     }
-    cells = {cell for mistake in mistakes.values() for cell in mistake.cells}
+    cells = {cell for mistake in mistakes.values() for cell in mistake.cells} | set(second)
     cells |= {cell for student in students.values() for cell in student.solves}
     strange = (cells - set(reference)) | {m for s in students.values() for m in s.makes if m not in mistakes}
     if strange:
         raise GradingFailed(f"{file.name} names what {assignment} does not have: correct {', '.join(sorted(strange))}.")
-    return Answers(reference, mistakes, students)
+    return Answers(reference, second, mistakes, survives, students)
+
+
+def _stripped(cells: dict[str, str]) -> dict[str, str]:
+    return {cell: code.strip() for cell, code in cells.items()}
 
 
 def build_submission(release: NotebookNode, answers: Mapping[str, str]) -> NotebookNode:

@@ -10,6 +10,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
+from nbgrader.utils import parse_utc
 
 from .states import Note, State, write_notes
 
@@ -24,17 +25,18 @@ def hook(assignment: str, student: str, notebooks: list[str]) -> None:
         take_in(Path(notebook).parent, Path(notebook).stem)
 
 
-def take_in(folder: Path, name: str, names: Iterable[str] = ()) -> list[Note]:
+def take_in(folder: Path, name: str, names: Iterable[str] = (), files: Iterable[str] = ()) -> list[Note]:
     """Make `folder`/`name`.ipynb a notebook that nbgrader can read, and return what had to be done.
 
-    `names` are those of all the assignment's notebooks: none of them is taken for another. The notes also go into the
-    notebook's metadata. One in order is left as it is. Nothing is raised for what a student can do: where nothing can
-    be read, an empty notebook stands there, which the next step fills.
+    `names` are those of all the assignment's notebooks: none of them is taken for another. `files` are those that the
+    assignment brings, relative to `folder`: what is no file there, or no folder on the way, makes way. The notes also
+    go into the notebook's metadata. One in order is left as it is. Nothing is raised for what a student can do: where
+    nothing can be read, an empty notebook stands there, which the next step fills.
     """
-    done = _drop_links(folder) + _set_aside(folder)
+    done = _drop_links(folder) + _set_aside(folder) + _make_way(folder, files) + _time(folder)
     file = folder / f"{name}.ipynb"
-    if file.is_dir():
-        file.replace(file.with_name(file.name + KEPT))
+    if file.exists() and not file.is_file():
+        _keep(file)
     if not file.is_file():
         done += _rename(folder, file, names)
     content = _content(file)
@@ -49,7 +51,7 @@ def take_in(folder: Path, name: str, names: Iterable[str] = ()) -> list[Note]:
     if notes:
         write_notes(notebook, notes)
         if file.is_file():
-            file.replace(file.with_name(file.name + KEPT))
+            _keep(file)
         file.write_text(nbformat.writes(notebook), "utf-8")
     return notes
 
@@ -76,12 +78,40 @@ def _set_aside(folder: Path) -> list[str]:
     return notes
 
 
+def _make_way(folder: Path, files: Iterable[str]) -> list[str]:
+    notes = []
+    for name in files:
+        for path in (folder / name, *(folder / name).parents):
+            if path == folder:
+                break
+            if path.exists() and path.is_file() != (path == folder / name):
+                _keep(path)
+                notes.append(f"'{path.name}' was set aside: the assignment has its own.")
+    return notes
+
+
+def _time(folder: Path) -> list[str]:
+    """A time of handing in that nbgrader cannot read would leave a submission without marks."""
+    file = folder / "timestamp.txt"
+    try:
+        if file.exists():
+            parse_utc(file.read_text("utf-8").strip() or None)
+    except Exception as problem:  # a student can write anything, and dateutil raises what it happens to meet
+        _keep(file)
+        return [f"The time of handing in cannot be read ({type(problem).__name__}): nobody knows whether it was late."]
+    return []
+
+
+def _keep(file: Path) -> None:
+    file.replace(file.with_name(file.name + KEPT))
+
+
 def _rename(folder: Path, wanted: Path, names: Iterable[str]) -> list[str]:
     others = sorted(path for path in folder.glob("*.ipynb") if path.is_file() and path.stem not in names)
     if len(others) != 1:
         return []
     wanted.write_bytes(others[0].read_bytes())
-    others[0].replace(others[0].with_name(others[0].name + KEPT))
+    _keep(others[0])
     return [f"The notebook was called '{others[0].name}': taken as '{wanted.name}'."]
 
 
@@ -114,6 +144,6 @@ def _content(file: Path) -> str | tuple[NotebookNode, list[str]]:
     return notebook, notes
 
 
-def take_in_all(folder: Path, names: Iterable[str]) -> list[Note]:
+def take_in_all(folder: Path, names: Iterable[str], files: Iterable[str]) -> list[Note]:
     """`take_in` for each of an assignment's notebooks in one submission's folder."""
-    return [note for name in names for note in take_in(folder, name, names)]
+    return [note for name in names for note in take_in(folder, name, names, files)]

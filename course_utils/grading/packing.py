@@ -26,6 +26,12 @@ def unpack(packed: bytes, folder: Path) -> None:
         archive.extractall(folder)
 
 
+def names(packed: bytes) -> list[str]:
+    """The files of an archive, relative to the folder that was packed."""
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        return archive.namelist()
+
+
 def digest(*parts: bytes) -> str:
     """A name for content: alike for like parts only."""
     told = hashlib.sha256()

@@ -21,6 +21,10 @@ class Results:
     def has(self, key: str) -> bool:
         return self.file(key).is_file()
 
+    def get(self, key: str) -> dict[str, str]:
+        """Graded notebooks, JSON by name."""
+        return json.loads(self.file(key).read_text("utf-8"))
+
     def put(self, key: str, graded: dict[str, str]) -> None:
         """Keep graded notebooks, JSON by name. There is never half a file: it gets its name when it is whole."""
         handle, name = tempfile.mkstemp(suffix=".part", dir=self._folder)

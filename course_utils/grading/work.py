@@ -7,6 +7,7 @@ import json
 import shutil
 import signal
 import tempfile
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -33,7 +34,8 @@ class Assignment:
     """All that a worker needs to know of an assignment.
 
     `source` are its author's files, packed; `forms` its notebooks by name, as JSON, in the form that a submission must
-    have; `timeout` is in seconds, for each cell; `unsafe` says to do without isolation; `grader` is the version wanted.
+    have; `timeout` is in seconds, for each cell; `unsafe` says to do without isolation; `grader` is the version wanted;
+    `theirs` are the files of which a submission's own counts, as in nbgrader's `Autograde.exclude_overwriting`.
     """
 
     source: bytes
@@ -41,10 +43,11 @@ class Assignment:
     timeout: int
     unsafe: bool
     grader: str
+    theirs: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
-        rest = json.dumps([self.forms, self.timeout, self.unsafe, self.grader], sort_keys=True)
+        rest = json.dumps([self.forms, self.timeout, self.unsafe, self.grader, self.theirs], sort_keys=True)
         return digest(self.source, rest.encode())
 
 
@@ -71,7 +74,7 @@ def grade(submission: bytes, assignment: Assignment) -> dict[str, str]:
     with tempfile.TemporaryDirectory(prefix="submission-") as name:
         folder = Path(name)
         unpack(submission, folder)
-        shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.ipynb"))
+        _overwrite(source, folder, assignment.theirs)
         for notebook, form in assignment.forms.items():
             read = nbformat.read(folder / f"{notebook}.ipynb", as_version=4)
             notes = read_notes(read) + repair(read, nbformat.reads(form, as_version=4))
@@ -79,6 +82,16 @@ def grade(submission: bytes, assignment: Assignment) -> dict[str, str]:
             grade_notebook(read, source / f"{notebook}.ipynb", folder, assignment.timeout, chosen)
             graded[notebook] = nbformat.writes(read)
     return graded
+
+
+def _overwrite(source: Path, folder: Path, theirs: Collection[str]) -> None:
+    """Put an assignment's own files into a submission's folder, except notebooks and those named in `theirs`."""
+    for file in source.rglob("*"):
+        name = file.relative_to(source)
+        if file.is_file() and file.suffix != ".ipynb" and name.as_posix() not in theirs:
+            there = folder / name
+            there.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, there)
 
 
 def dask_setup(worker) -> None:

@@ -6,7 +6,8 @@ import sys
 import pytest
 from grading_helpers import HIDDEN, NOTHING, POINTS, RIGHT, graded
 
-from course_utils.grading import execute, isolation
+from course_utils.grading import execute, isolation, students
+from course_utils.grading.states import State
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or isolation.missing() is not None, reason=f"no isolation here: {isolation.missing()}"
@@ -231,6 +232,22 @@ def test_a_cell_that_does_not_end_well_costs_only_its_own_points(tmp_path, what)
     assert any(note in told for told in result.notes)
     after = graded(tmp_path, timeout=4, double=f"broken = 1\n{code}")
     assert after.points == NOTHING | {"test-value": 1.0}
+
+
+def test_all_cells_together_may_put_out_so_much_only(tmp_path, monkeypatch):
+    monkeypatch.setattr(students, "MOST_IN_ALL", 60_000)
+    many = "print('x' * 40_000)\n"
+    result = graded(tmp_path, extra=many, value=many + RIGHT["value"])
+    assert "The cell value put out too much." in result.notes and result.state is State.CRASHED
+    assert result.points["test-double"] == POINTS["test-double"] and len(result.text) < 100_000
+
+
+def test_an_exception_whose_class_wants_more_than_a_text_keeps_its_name(tmp_path):
+    code = "def double(x):\n    raise UnicodeDecodeError('utf-8', b'x', 0, 1, 'no text')"
+    result = graded(tmp_path, double=code)
+    (error,) = (o for c in result.notebook.cells if "'Twice three" in c.source for o in c.outputs)
+    assert error.ename == "UnicodeDecodeError" and "no text" in error.evalue
+    assert result.points == NOTHING | {"test-value": 1.0}
 
 
 def test_in_a_fresh_kernel_what_had_ended_before_is_run_again(tmp_path):

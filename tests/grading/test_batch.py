@@ -16,7 +16,7 @@ from grading_stub import grade, hand_in, ledger, marks, points, write_source
 
 from course_utils import cli
 from course_utils.errors import GradingFailed
-from course_utils.grading import batch, execute, isolation, pipeline, report, work
+from course_utils.grading import batch, execute, isolation, pipeline, report, running, work
 from course_utils.grading import cluster as cluster_module
 from course_utils.grading.cluster import workers
 from course_utils.grading.packing import digest, pack, unpack
@@ -183,6 +183,20 @@ def test_a_full_disk_stops_with_a_sentence_and_loses_nothing(course, monkeypatch
     assert marks(course) == WANTED
 
 
+def test_files_that_cannot_be_read_are_said_and_stop_nobody(course, monkeypatch):
+    taken = batch.take_in_all
+
+    def broken(folder, *rest):
+        if folder.parent.name == "s01":
+            raise PermissionError(13, "Permission denied")
+        return taken(folder, *rest)
+
+    monkeypatch.setattr(batch, "take_in_all", broken)
+    (failed,) = run(course).failed
+    assert failed.startswith("The files of s01 could not be read (PermissionError") and "\n" not in failed
+    assert marks(course) == {student: score for student, score in WANTED.items() if student != "s01"}
+
+
 def test_nobody_answers_at_the_address(course, monkeypatch):
     monkeypatch.setattr(pipeline, "workers", workers)
     monkeypatch.setattr(cluster_module, "_ANSWER", 1)
@@ -237,18 +251,18 @@ def test_ended_at_any_moment_the_next_run_goes_on(course, number, tmp_path):
         hand_in(course, student, f"# passes {passed} # takes 0.5")
     script = tmp_path / "run.py"
     script.write_text(SCRIPT.format(tests=os.path.dirname(os.path.dirname(__file__)), course=str(course)))
-    running = subprocess.Popen([sys.executable, str(script)], start_new_session=True, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, str(script)], start_new_session=True, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while ledger(course).total() < 3 and time.monotonic() < deadline:
         time.sleep(0.05)
-    os.killpg(running.pid, number) if number == signal.SIGINT else running.kill()
-    assert running.wait(60) == (130 if number == signal.SIGINT else -signal.SIGKILL)
+    os.killpg(process.pid, number) if number == signal.SIGINT else process.kill()
+    assert process.wait(60) == (130 if number == signal.SIGINT else -signal.SIGKILL)
     kept = len(list((course / "results" / "tiny").glob("*.json")))
     done, before = marks(course), ledger(course)
     assert None not in done.values() and done.items() <= WANTED.items()
     run(course)
     assert marks(course) == WANTED and 0 < kept < 8
-    assert ledger(course).total() <= 8 + 2 * batch.AHEAD + 8 - kept  # what was kept was not graded again
+    assert ledger(course).total() <= 8 + 2 * running.AHEAD + 8 - kept  # what was kept was not graded again
     assert all(ledger(course)[student] == before[student] for student in done)
 
 

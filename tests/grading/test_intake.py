@@ -1,6 +1,7 @@
 """Whatever was handed in: a notebook that can be graded, a note, and the original kept."""
 
 import json
+import os
 import random
 
 import nbformat
@@ -72,6 +73,39 @@ def test_files_that_are_too_large_are_set_aside_and_kept(tmp_path, monkeypatch):
     assert note.state is State.REPAIRED and "'big.bin' was set aside" in note.says
     assert (tmp_path / "ps.set-aside" / "deep" / "big.bin").stat().st_size == 30_000
     assert not (folder / "deep" / "big.bin").exists() and (folder / "small.csv").exists()
+
+
+def test_what_stands_where_the_assignment_has_a_file_makes_way(tmp_path):
+    (tmp_path / "factor.txt").mkdir()
+    (tmp_path / "factor.txt" / "mine").write_text("1")
+    (tmp_path / "data").write_text("2")
+    (tmp_path / "ps.ipynb").write_text(TEXT)
+    notes = take_in(tmp_path, "ps", ["ps"], ["factor.txt", "data/deep/a.csv", "data/b.csv"])
+    assert [note.says.split()[0] for note in notes] == ["'factor.txt'", "'data'"]
+    assert not (tmp_path / "factor.txt").exists() and not (tmp_path / "data").exists()
+    assert (tmp_path / f"factor.txt{KEPT}" / "mine").exists() and (tmp_path / f"data{KEPT}").read_text() == "2"
+    assert take_in(tmp_path, "ps", ["ps"], ["factor.txt"]) == []
+
+
+@pytest.mark.parametrize("time", [b"But I want to be a time", b"\xff\xfe", b"9" * 500, b"2030-13-45 UTC"])
+def test_a_time_of_handing_in_that_cannot_be_read_is_said(tmp_path, time):
+    (tmp_path / "timestamp.txt").write_bytes(time)
+    (note,) = handed_in(tmp_path, TEXT.encode())
+    assert "nobody knows whether it was late" in note.says and note.state is State.REPAIRED
+    assert not (tmp_path / "timestamp.txt").exists()
+
+
+@pytest.mark.parametrize("time", ["", "2030-05-01 12:00:00 UTC", "2030-05-01 12:00:00.123 America/Los_Angeles"])
+def test_a_time_that_nbgrader_reads_stays(tmp_path, time):
+    (tmp_path / "timestamp.txt").write_text(time)
+    assert handed_in(tmp_path, TEXT.encode()) == [] and (tmp_path / "timestamp.txt").read_text() == time
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_no_notebook_and_nobody_waits_for_it(tmp_path):
+    os.mkfifo(tmp_path / "ps.ipynb")
+    (note,) = take_in(tmp_path, "ps")
+    assert "no notebook 'ps.ipynb'" in note.says
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])

@@ -171,3 +171,85 @@ def test_a_notebook_that_is_missing_costs_its_own_points_only(course):
     assert course.grade().states == {State.UNREADABLE: 1}
     score, _, grades = course.submission("ann")
     assert grades["one", "test"][0] == 2 and grades["two", "test"][0] == 0 and score == 2
+
+
+def test_a_file_of_which_the_students_own_counts(course):
+    course.api.config.Autograde.exclude_overwriting = {"pair": ["factor.txt"]}
+    (course.hand_in("ann") / "factor.txt").write_text("0")
+    (course.hand_in("bob") / "factor.txt").write_text("2")
+    course.grade()
+    graded = course.folder / "autograded" / "ann" / "pair"
+    assert (graded / "factor.txt").read_text() == "0"
+    grades = {student: course.submission(student)[2] for student in ("ann", "bob")}
+    assert all(grades[student]["one", "test"][0] == 2 for student in grades)  # tests have the assignment's own
+
+
+def test_a_kernel_that_is_not_here_and_times_that_are_none(course):
+    for student, kernelspec in (("ann", {"name": "blarg", "display_name": "Blarg"}), ("bob", None)):
+        file = course.hand_in(student) / "one.ipynb"
+        made = nbformat.read(file, as_version=4)
+        made.metadata.pop("kernelspec", None)
+        made.metadata |= {"kernelspec": kernelspec} if kernelspec else {}
+        nbformat.write(made, file)
+    (course.folder / "submitted" / "ann" / "pair" / "timestamp.txt").write_text("")
+    (course.folder / "submitted" / "bob" / "pair" / "timestamp.txt").write_text("But I want to be a time")
+    batch = course.grade()
+    assert batch.failed == {} and batch.states == {State.GRADED: 1, State.REPAIRED: 1}
+    assert [course.submission(student)[:2] for student in ("ann", "bob")] == [(7, 0), (7, 0)]
+
+
+def test_graded_notebooks_can_be_read_only_and_submissions_stay_as_they_are(course):
+    file = course.hand_in("ann", figure="open('side-effect.txt', 'w').write('1')") / "one.ipynb"
+    before = file.read_bytes()
+    course.grade()
+    graded = course.folder / "autograded" / "ann" / "pair" / "one.ipynb"
+    assert graded.stat().st_mode & 0o777 == 0o444 and file.read_bytes() == before
+    assert not list(course.folder.rglob("side-effect.txt"))  # what a student's code writes goes with its kernel
+
+
+AUTOTESTS = """
+python3:
+    setup: "from hashlib import sha1"
+    hash: 'sha1({{snippet}}.encode("utf-8")+b"{{salt}}").hexdigest()'
+    dispatch: "type({{snippet}})"
+    normalize: "str({{snippet}})"
+    check: 'assert {{snippet}} == "{{value}}", "{{message}}"'
+    success: "print('Success!')"
+    templates:
+        default:
+            - test: "{{snippet}}"
+              fail: "the value of {{snippet}} is not right"
+"""
+
+
+def test_tests_that_nbgrader_writes(tmp_path):
+    """Autotests: nbgrader finds out what the solution gives, and writes the test."""
+    source = tmp_path / "source" / "auto"
+    source.mkdir(parents=True)
+    made = new_notebook(
+        cells=[
+            cell("code", "number", marked("number = 5\nword = 'hello'"), solution=True),
+            cell("code", "plain", "### AUTOTEST number", grade=True, locked=True, points=1),
+            cell(
+                "code",
+                "hidden",
+                "### BEGIN HIDDEN TESTS\n### AUTOTEST word\n### END HIDDEN TESTS\n### HASHED AUTOTEST number + 1",
+                grade=True,
+                locked=True,
+                points=2,
+            ),
+        ]
+    )
+    made.metadata.kernelspec = {"name": "python3", "display_name": "3", "language": "python"}
+    nbformat.write(made, source / "auto.ipynb")
+    (tmp_path / "autotests.yml").write_text(AUTOTESTS)
+    (tmp_path / "nbgrader_config.py").write_text((ASSIGNMENTS / "nbgrader_config.py").read_text("utf-8"))
+    with pipeline.open_course(tmp_path, UNSAFE) as api:
+        release = pipeline.generate(api, "auto") / "auto.ipynb"
+        for student, answer_given in (("ann", "number, word = 5, 'hello'"), ("bob", "number, word = 5, 'bye'")):
+            there = tmp_path / "submitted" / student / "auto"
+            there.mkdir(parents=True)
+            nbformat.write(answer(nbformat.read(release, as_version=4), number=answer_given), there / "auto.ipynb")
+        pipeline.autograde(api, "auto", False)
+        with api.gradebook as gradebook:
+            assert {s.student.id: s.score for s in gradebook.assignment_submissions("auto")} == {"ann": 3, "bob": 1}

@@ -1,12 +1,9 @@
-"""Assignment 1: a class of known answers gets exactly the points that it should, and reads why."""
+"""The demonstration class: students with known answers get the points that they should, and read why."""
 
-import os
 import re
-from pathlib import Path
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 from nbgrader.api import Gradebook
 from nbgrader.utils import is_grade, is_solution, is_task
 
@@ -71,8 +68,7 @@ def autograded(build, student):
 
 def test_the_class_is_a_class(grades):
     assert set(grades) == set(ANSWERS.students) | set(UNRULY) and len(grades) >= 6
-    assert {m for s in ANSWERS.students.values() for m in s.makes} == set(ANSWERS.mistakes)  # none goes untested
-    assert len(ANSWERS.mistakes) >= 5 and len(POINTS) >= 8
+    assert len({m for s in ANSWERS.students.values() for m in s.makes}) >= 5 and len(POINTS) >= 8
 
 
 def test_reference_gets_every_point(grades):
@@ -117,22 +113,6 @@ def test_free_text_waits_for_a_person_and_nothing_else_does(grades):
         assert {name for name, (_, waits) in graded.items() if waits} == tasks, student
 
 
-def test_release_holds_nothing_of_the_answers(build):
-    released = "\n".join(c.source for c in notebook(build[0] / "class" / "release" / "ps1" / "ps1.ipynb").cells)
-    visible, hidden, inside = set(), set(), False
-    for line in (line.strip() for cell in notebook().cells for line in cell.source.split("\n")):
-        if line.startswith("### BEGIN"):
-            inside = True
-        elif line.startswith("### END"):
-            inside = False
-        else:
-            (hidden if inside else visible).add(line)
-    assert len(hidden) > 40
-    assert not {line.strip() for line in released.split("\n")} & (hidden - visible)
-    assert not re.search("BEGIN|END (SOLUTION|HIDDEN|MARK)", released)
-    assert released.count("# YOUR CODE HERE\n") == sum(is_solution(c) for c in notebook().cells)
-
-
 def test_every_lost_point_says_why(build, grades):
     """Either the whole cell says in a sentence what is wrong, or each lost point has a line and a hint."""
     for student, page in build[1].feedback:
@@ -175,77 +155,3 @@ def test_feedback_pages_lie_where_they_are_looked_for(build):
     everybody = sorted([*ANSWERS.students, *UNRULY])
     assert result.feedback == [(s, folder / "feedback" / s / "ps1.html") for s in everybody]
     assert sorted(p.name for p in (folder / "feedback").iterdir()) == everybody  # no ghost
-
-
-def test_points_in_the_text_are_those_of_the_tests():
-    section, stated, counted = None, {}, {}
-    for cell in notebook().cells:
-        heading = re.match(r"## (\d)\. .*\((\d+) points", cell.source) if cell.cell_type == "markdown" else None
-        if heading:
-            section = heading[1]
-            stated[section] = int(heading[2])
-        counted[section] = counted.get(section, 0) + cell.metadata.get("nbgrader", {}).get("points", 0)
-    assert stated and counted == stated | {None: 0}
-    by_hand = sum(cell.metadata.nbgrader.points for cell in notebook().cells if is_task(cell))
-    total = sum(stated.values())
-    assert (
-        f"**{total} points**: {total - by_hand} are given by tests, {by_hand} by a person" in notebook().cells[0].source
-    )
-
-
-def run(source, tmp_path, **environment):
-    """Run a notebook as nbgrader does, on after errors, and return what each test cell displayed last, or its error."""
-    client = NotebookClient(
-        source, timeout=120, kernel_name="python3", allow_errors=True, resources={"metadata": {"path": str(tmp_path)}}
-    )
-    client.execute(env=os.environ | environment)
-    outcome = {}
-    for cell in source.cells:
-        if is_grade(cell):
-            name = cell.metadata.nbgrader.grade_id
-            ends = [o for o in cell.outputs if o.output_type in ("error", "execute_result")]
-            outcome[name] = POINTS[name] if not ends else ends[-1].get("ename") or float(ends[-1].data["text/plain"])
-    return outcome
-
-
-def stderr(source):
-    return [o.text for c in source.cells if c.cell_type == "code" for o in c.outputs if o.get("name") == "stderr"]
-
-
-def test_reference_runs_in_the_source_without_stderr(tmp_path):
-    source = notebook()
-    assert run(source, tmp_path) == POINTS
-    assert stderr(source) == []
-
-
-PRETENDER = """
-class Pretender:
-    __eq__ = __le__ = __ge__ = __lt__ = __gt__ = lambda self, other: True
-    __hash__ = None
-    __len__ = lambda self: 3
-    __iter__ = lambda self: iter([self] * 3)
-    __getattr__ = __getitem__ = __call__ = __add__ = __sub__ = __radd__ = lambda self, *_, **__: self
-
-"""
-
-
-def test_an_object_that_equals_everything_earns_nothing(tmp_path):
-    source = notebook()
-    for cell in source.cells:
-        if is_solution(cell):
-            definition = re.search(r"^def .*:$", cell.source, re.MULTILINE)[0]
-            cell.source = f"{PRETENDER}\n{definition}\n    return Pretender()"
-    assert run(source, tmp_path) == dict.fromkeys(POINTS, "NotYet")
-
-
-@pytest.mark.real
-def test_reference_on_mobilenet(tmp_path):
-    data = Path(os.environ.get("COURSE_DATA") or ASSIGNMENTS.parent.parent / "shared" / "data")
-    weights = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5"
-    if not (data / "keras" / "models" / weights).is_file():
-        pytest.skip(f"no {weights} under {data}: set COURSE_DATA to a folder that has keras/models")
-    (tmp_path / "models").symlink_to(data / "keras" / "models")
-    source = notebook()
-    assert run(source, tmp_path, KERAS_HOME=str(tmp_path)) == POINTS
-    assert stderr(source) == []
-    assert any("MobileNetV2" in o.get("text", "") for c in source.cells if c.cell_type == "code" for o in c.outputs)

@@ -1,0 +1,70 @@
+"""The commands of those who teach: `course grade`, `course audit` and `course release`."""
+
+from pathlib import Path
+
+import click
+
+from ..root import course_root, shown
+
+
+@click.command()
+@click.argument("assignment")
+@click.option("--jobs", type=click.IntRange(1), help="Submissions at once on this machine.  [default: one per core]")
+@click.option("--scheduler", metavar="ADDRESS", help="A Dask cluster to grade on, such as tcp://10.0.0.5:8786.")
+@click.option("--student", "students", multiple=True, help="Grade this student's submission only; can be repeated.")
+@click.option("--unsafe-no-sandbox", is_flag=True, help="Run submissions without isolation; the report says so.")
+def grade(assignment, jobs, scheduler, students, unsafe_no_sandbox):
+    """Grade what was collected for an assignment.
+
+    Works on the nbgrader course in this folder, or on the one of this project where there is none. What is graded
+    already is not graded again; after Ctrl-C, or whatever else ends it, the same command goes on.
+    """
+    from . import ASSIGNMENTS, report
+
+    if jobs and scheduler:
+        raise click.UsageError("--jobs is for this machine and --scheduler for a cluster: give one of them.")
+    course = Path.cwd() if Path("nbgrader_config.py").is_file() else ASSIGNMENTS
+    done = report.grade(course, assignment, jobs, scheduler, students, unsafe_no_sandbox)
+    click.echo(done.text)
+    if done.failed:
+        raise click.ClickException("\n       ".join(done.failed))
+
+
+@click.command()
+@click.argument("assignments", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="Every assignment.")
+@click.option("--seeds", default=5, show_default=True, type=click.IntRange(1), help="How many seeds to grade with.")
+@click.option("--mutants", is_flag=True, help="Grade small changes of the right solutions, too.")
+def audit(assignments, every, seeds, mutants):
+    """Grade known answers to assignments, right and wrong, and say whether each gets the points that it should."""
+    from ..progress import bar
+    from . import ASSIGNMENTS
+    from .audit import audit as audited
+    from .audit_report import table
+
+    names = sorted(folder.name for folder in (ASSIGNMENTS / "source").iterdir()) if every else assignments
+    if not names:
+        raise click.UsageError("Name an assignment, such as ps1, or say --all.")
+    problems = []
+    for name in names:
+        with bar(total=None, label=name, unit="submissions") as progress:
+
+            def step(total, progress=progress):
+                progress.total = total
+                progress.update()
+
+            found = audited(ASSIGNMENTS, name, course_root() / "build" / "audit" / name, range(seeds), mutants, step)
+        click.echo(table(found))
+        problems += [f"{name}: {problem}" for problem in found.problems]
+    if problems:
+        raise click.ClickException("\n".join(problems))
+
+
+@click.command()
+def release():
+    """Write a zip archive for students: notebooks, released assignments, and nothing of the grading."""
+    from .bundle import NAME, write_bundle
+
+    file = course_root() / "build" / f"{NAME}.zip"
+    names = write_bundle(course_root(), file)
+    click.echo(f"{shown(file)}: {len(names)} files, {file.stat().st_size / 2**20:.1f} MB. Give it to your students.")
