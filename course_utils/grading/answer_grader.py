@@ -1,29 +1,35 @@
 """Known answers, graded as a class's submissions are, but for the gradebook."""
 
+import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from pathlib import Path
 
 import nbformat
+from distributed import Client
+from nbformat import NotebookNode
 from nbgrader.utils import determine_grade
 
 from ..errors import GradingFailed
-from . import pipeline
+from . import pipeline, variants, work
 from .answers import build_submission
 from .batch import describe
-from .cases import Points
+from .cases import Assignment, Case, Points
 from .cluster import workers
 from .isolation import missing
 from .packing import digest, pack
-from .plan import is_test
+from .plan import is_test, read_plan
 from .results import Results
-from .running import ClusterLost, run
+from .running import ClusterLost, run, short
 
 _TIMEOUT = 20  # seconds for a cell: some mutants never end
 _SEED = re.compile(r"(?<=\bstart\(seed=)\d+(?=\))")  # in the assignment's cell "setup"
+
+Step = Callable[[], None]
 
 
 class AnswerGrader:
@@ -32,8 +38,9 @@ class AnswerGrader:
     Raises `GradingFailed` where nbgrader cannot make the students' version.
     """
 
-    def __init__(self, course: Path, name: str, seed: int, results: Results):
-        self._course, self._name, self._seed, self._results = course, name, seed, results
+    def __init__(self, course: Path, assignment: Assignment, seed: int, results: Results):
+        self._course, self._assignment, self._seed, self._results = course, assignment, seed, results
+        self._name = assignment.name
 
     def __enter__(self) -> "AnswerGrader":
         self._folder = tempfile.TemporaryDirectory(prefix="audit-")
@@ -50,32 +57,56 @@ class AnswerGrader:
             released = pipeline.generate(api, name) / f"{name}.ipynb"
             self._task = replace(describe(api, name), timeout=_TIMEOUT)
         self._release = nbformat.read(released, as_version=4)
+        # What a result depends on besides its own notebook: another text in the assignment changes no points.
+        plan = read_plan(nbformat.read(source, as_version=4))
+        self._about = json.dumps([plan.own, plan.names, self._task.unsafe, self._task.grader]).encode()
         return self
 
     def __exit__(self, *_) -> None:
         self._folder.cleanup()
 
-    def grade(self, many: Sequence[Mapping[str, str]], step: Callable[[], None]) -> list[Points]:
-        """The points of each of several answers, cells by grade_id; what was graded before is not graded again.
+    def whole(self, cases: Sequence[Case], step: Step) -> list[Points]:
+        """The points of submissions that have the cells of each case and no others."""
+        return self._graded([build_submission(self._release, case.cells) for case in cases], work.grade, step)
 
-        `step` is called for each. Raises `GradingFailed` where one cannot be graded.
-        """
-        keys, texts = [], {}
-        for cells in many:
-            text = nbformat.writes(build_submission(self._release, cells))
-            keys.append(digest(text.encode(), self._task.key.encode()))
+    def parts(self, cases: Sequence[Case], step: Step) -> list[Points]:
+        """The points of each case by the tests that it is about; the rest of the submission is the reference's."""
+        form = nbformat.reads(self._task.forms[self._name], as_version=4)  # with its hidden tests
+        groups = list(variants.by_place(form, cases))
+        reference, full = self._assignment.answers.reference, self._assignment.points
+        notebooks = [variants.build(form, reference, group) for group in groups]
+        done: dict[str, Points] = {}
+        again = []
+        for group, got in zip(groups, self._graded(notebooks, work.grade_as_it_is, step), strict=True):
+            found = variants.points(got, group, full)
+            if found is None:
+                again += group
+            else:
+                done |= {case.name: one for case, one in zip(group, found, strict=True)}
+        alone = [replace(case, cells=reference | case.cells) for case in again]
+        for case, got in zip(again, self.whole(alone, lambda: None), strict=True):
+            done[case.name] = {test: got[test] for test in case.expected}
+        return [done[case.name] for case in cases]
+
+    def _graded(self, notebooks: Sequence[NotebookNode], how: Callable, step: Step) -> list[Points]:
+        """Points by grade_id; what was graded before is not graded again. Raises `GradingFailed`."""
+        keys, left = [], {}
+        for notebook in notebooks:
+            text = nbformat.writes(notebook)
+            keys.append(digest(text.encode(), self._about))
             if not self._results.has(keys[-1]):
-                texts[keys[-1]] = text
-        for _ in range(len(many) - len(texts)):
+                left[keys[-1]] = text
+        for _ in range(len(notebooks) - len(left)):
             step()
-        if texts:
-            sent = ((key, self._packed(text)) for key, text in texts.items())
+        if left:
+            sent = ((key, self._packed(text)) for key, text in left.items())
             try:
-                for key, found in run(lambda most: workers(min(os.cpu_count(), most)), len(texts), self._task, sent):
-                    if isinstance(found, BaseException):
-                        raise GradingFailed(f"An answer could not be graded ({type(found).__name__}: {found}).")
-                    self._results.put(key, found)
-                    step()
+                with closing(run(_open, len(left), self._task, sent, how)) as all_found:
+                    for key, found in all_found:
+                        if isinstance(found, BaseException):
+                            raise GradingFailed(f"An answer could not be graded ({short(found)}).")
+                        self._results.put(key, found)
+                        step()
             except ClusterLost as problem:
                 raise GradingFailed(f"The workers were lost ({problem}): run the command again.") from None
         return [_points(self._results.get(key)[self._name]) for key in keys]
@@ -84,6 +115,10 @@ class AnswerGrader:
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / f"{self._name}.ipynb").write_text(text, "utf-8")
             return pack(Path(folder))
+
+
+def _open(most: int) -> AbstractContextManager[Client]:
+    return workers(min(os.cpu_count(), most))
 
 
 def _points(graded: str) -> Points:

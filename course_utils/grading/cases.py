@@ -1,8 +1,7 @@
-"""The known answers to an assignment as cases: what each must get, and which can be graded in one submission."""
+"""The known answers to an assignment as cases: what is written, and what it must get."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
 
 import nbformat
@@ -10,7 +9,6 @@ from nbgrader.utils import is_solution
 
 from ..errors import GradingFailed
 from .answers import Answers, read_answers
-from .mutants import Mutant
 from .plan import is_test
 
 Points = dict[str, float]  # by the grade_id of the test
@@ -31,16 +29,17 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Case:
-    """One answer to be graded: `cells` of it, by grade_id, in place of the reference's where not `alone`.
+    """An answer to be graded: the `cells` that are written, by grade_id, and the points that it must get.
 
-    `about` are the tests that it is about, `expected` the points that it must get by them.
+    A `whole` one is a submission with these cells and no others, and has points by every test. Of any other, only the
+    tests that it is about are run, and whatever it does not write is the reference's.
     """
 
     name: str
+    says: str
     cells: Mapping[str, str]
-    about: frozenset[str]
     expected: Points
-    alone: bool = False
+    whole: bool = False
 
 
 def read_assignment(course: Path, name: str) -> Assignment:
@@ -58,37 +57,30 @@ def read_assignment(course: Path, name: str) -> Assignment:
     return Assignment(name, read_answers(course, name), points, belongs)
 
 
-def known_cases(assignment: Assignment) -> list[Case]:
-    """The reference, the second solution, nothing at all, and each wrong answer."""
-    answers, points, tests = assignment.answers, assignment.points, frozenset(assignment.points)
-    cases = [
-        Case("reference", answers.reference, tests, points, alone=True),
-        Case("second", answers.second, tests, points, alone=True),
-        Case("blank", {}, tests, dict.fromkeys(points, 0.0), alone=True),
+def whole_cases(assignment: Assignment) -> list[Case]:
+    """Both right solutions, nothing at all, and every second part solved: none may need another."""
+    answers, points = assignment.answers, assignment.points
+
+    def some(first: int) -> dict[str, str]:
+        return dict(list(answers.reference.items())[first::2])
+
+    def earned(cells: Mapping[str, str]) -> Points:
+        return {test: number if assignment.belongs[test] in cells else 0.0 for test, number in points.items()}
+
+    return [
+        Case("reference", "the reference solution", answers.reference, points, whole=True),
+        Case("second", "a second right solution", answers.second, points, whole=True),
+        Case("blank", "nothing written", {}, earned({}), whole=True),
+        Case("odd", "the first, third, fifth … cell solved", some(0), earned(some(0)), whole=True),
+        Case("even", "the second, fourth … cell solved", some(1), earned(some(1)), whole=True),
     ]
-    for name, mistake in answers.mistakes.items():
+
+
+def wrong_cases(assignment: Assignment) -> list[Case]:
+    """Each wrong answer, with the points that are left of those of its tests."""
+    cases = []
+    for name, mistake in assignment.answers.mistakes.items():
         about = frozenset(mistake.loses).union(*(assignment.tests_of(cell) for cell in mistake.cells))
-        expected = {test: points.get(test, 0) - mistake.loses.get(test, 0) for test in about}
-        cases.append(Case(name, mistake.cells, about, expected))
+        expected = {test: assignment.points.get(test, 0) - mistake.loses.get(test, 0) for test in sorted(about)}
+        cases.append(Case(name, mistake.says, mistake.cells, expected))
     return cases
-
-
-def together(cases: Iterable[Case]) -> list[list[Case]]:
-    """Cases in groups that can be graded in one submission, as they share neither a cell nor a test."""
-    groups: list[list[Case]] = []
-    for case in cases:
-        fitting = (g for g in groups if not any(c.about & case.about or c.cells.keys() & case.cells.keys() for c in g))
-        group = None if case.alone else next(fitting, None)
-        if group is None:
-            groups.append([case])
-        else:
-            group.append(case)
-    return groups
-
-
-def side_by_side(mutants: Iterable[Mutant]) -> list[list[Mutant]]:
-    """Mutants in groups with at most one of each cell."""
-    by_cell: dict[str, list[Mutant]] = {}
-    for mutant in mutants:
-        by_cell.setdefault(mutant.cell, []).append(mutant)
-    return [[mutant for mutant in row if mutant] for row in zip_longest(*by_cell.values())]

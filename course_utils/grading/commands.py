@@ -47,13 +47,9 @@ def audit(assignments, every, seeds, mutants):
         raise click.UsageError("Name an assignment, such as ps1, or say --all.")
     problems = []
     for name in names:
-        with bar(total=None, label=name, unit="submissions") as progress:
-
-            def step(total, progress=progress):
-                progress.total = total
-                progress.update()
-
-            found = audited(ASSIGNMENTS, name, course_root() / "build" / "audit" / name, range(seeds), mutants, step)
+        with bar(label=name, unit="notebooks") as progress:
+            kept = course_root() / "build" / "audit" / name
+            found = audited(ASSIGNMENTS, name, kept, range(seeds), mutants, progress.update)
         click.echo(table(found))
         problems += [f"{name}: {problem}" for problem in found.problems]
     if problems:

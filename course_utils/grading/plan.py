@@ -28,13 +28,13 @@ def read_plan(source: NotebookNode) -> Plan:
         if cell.cell_type != "code" or is_test(cell):
             continue
         if is_solution(cell):
-            names |= dict.fromkeys(_defined(cell.source))
+            names |= dict.fromkeys(defined(cell.source))
         elif is_locked(cell):
             own.append(cell.source)
     return Plan(tuple(own), tuple(names))
 
 
-def _defined(source: str) -> list[str]:
+def defined(source: str) -> list[str]:
     """The names that a cell's top-level statements bind, imports left out."""
     names = []
     for statement in ast.parse(source).body:

@@ -24,24 +24,28 @@ class ClusterLost(Exception):
 
 
 def run(
-    workers: Workers, most: int, task: work.Assignment, submissions: Iterator[tuple[str, bytes]]
+    workers: Workers,
+    most: int,
+    task: work.Assignment,
+    submissions: Iterator[tuple[str, bytes]],
+    how: Callable[[bytes, work.Assignment], dict[str, str]] | None = None,
 ) -> Iterator[tuple[str, Found]]:
     """Have submissions graded, each a name of its own and a packed folder, and yield what was found, as it comes.
 
-    `workers(most)` opens a client of a cluster, of which no more than `most` workers have something to do. What was
-    found are notebooks, JSON by name, or the exception of a submission that three times could not be run:
-    `KilledWorker` where it ended its workers. Raises `ClusterLost`.
+    `how` is a function of `work`, `grade` where it is not given. `workers(most)` opens a client of a cluster, of which
+    no more than `most` workers have something to do. What was found are notebooks, JSON by name, or the exception of a
+    submission that three times could not be run: `KilledWorker` where it ended its workers. Raises `ClusterLost`.
     """
     clock = _clock()
     try:
         with workers(most) as client:
-            yield from _run(client, clock, task, submissions)
+            yield from _run(client, clock, task, submissions, how or work.grade)
     except _LOST as problem:
         raise ClusterLost(short(problem)) from None
 
 
 def _run(
-    client: Client, clock: float, task: work.Assignment, submissions: Iterator[tuple[str, bytes]]
+    client: Client, clock: float, task: work.Assignment, submissions: Iterator[tuple[str, bytes]], how: Callable
 ) -> Iterator[tuple[str, Found]]:
     known = client.submit(_same, task, key=f"assignment-{task.key}")
     running, sent = as_completed(loop=client.loop), {}
@@ -50,7 +54,7 @@ def _run(
     def send() -> None:
         for key, packed in submissions:
             sent[key] = packed
-            running.add(client.submit(work.grade, packed, known, key=key, retries=2))
+            running.add(client.submit(how, packed, known, key=key, retries=2))
             return
 
     for _ in range(AHEAD * max(1, len(client.nthreads()))):
@@ -64,7 +68,7 @@ def _run(
             yield key, found
         send()
     for key, packed in suspects.items():  # one at a time, so that none of them suffers for another
-        running.add(client.submit(work.grade, packed, known, key=f"{key}-alone"))
+        running.add(client.submit(how, packed, known, key=f"{key}-alone"))
         yield key, _next(running, client, clock)[1]
 
 

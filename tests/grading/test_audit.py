@@ -14,7 +14,7 @@ from course_utils.grading import ASSIGNMENTS, answer_grader, commands, isolation
 from course_utils.grading import audit as audit_module
 from course_utils.grading.audit import audit
 from course_utils.grading.audit_report import table
-from course_utils.grading.cases import Case, known_cases, read_assignment, together
+from course_utils.grading.cases import read_assignment, whole_cases, wrong_cases
 from course_utils.grading.cluster import workers
 from course_utils.grading.mutants import mutants
 
@@ -84,11 +84,14 @@ def course(tmp_path, monkeypatch, cluster):
     return made
 
 
+ANSWERS_FILE = "audit/tiny/answers.toml"
+
+
 def run(course, seeds=1, with_mutants=False):
     return audit(course, "tiny", course / "kept", range(seeds), with_mutants)
 
 
-def change(course, old, new, file="audit/tiny/answers.toml"):
+def change(course, old, new, file=ANSWERS_FILE):
     text = (course / file).read_text()
     assert old in text
     (course / file).write_text(text.replace(old, new, 1))
@@ -99,7 +102,7 @@ def test_what_is_right_has_no_problems_and_a_table(course):
     assert found.problems == []
     told = table(found)
     assert "wrong answers caught: 3 of 3" in told and "right solutions marked down: 0 of 4" in told
-    assert "marks that change with the seed: 0 of 6" in told and "knows_one  loses   4  Writes down" in told
+    assert "marks that change with the seed: 0 of 8" in told and "knows_one  loses   4  Writes down" in told
 
 
 def test_nothing_is_graded_twice(course, monkeypatch):
@@ -132,7 +135,7 @@ def test_a_right_solution_that_is_marked_down_is_named(course):
 def test_marks_that_depend_on_the_seed_are_named(course):
     change(course, "x ** 3", "x ** 3 if __import__('course_utils.lesson').lesson.last_seed else 2 * x")
     found = run(course, seeds=2)
-    assert "marks that change with the seed: 1 of 6" in table(found)
+    assert "marks that change with the seed: 1 of 8" in table(found)
     assert any("squares gets, with seed 0" in problem for problem in found.problems)
     assert not any("squares gets, with seed 1" in problem for problem in found.problems)
 
@@ -170,26 +173,24 @@ def test_mutants_are_small_changes_of_the_code():
     assert all(m.code.startswith("def f(x, n):") and m.cell == "c" for m in made)
 
 
-def test_only_what_shares_nothing_is_graded_together():
-    def case(name, cell, *about, alone=False):
-        return Case(name, {cell: ""}, frozenset(about), {}, alone)
-
-    groups = together(
-        [
-            case("a", "p", "t"),
-            case("b", "q", "u"),
-            case("c", "p", "v"),
-            case("d", "r", "u"),
-            case("e", "s", "w", alone=True),
-        ]
-    )
-    assert [[c.name for c in group] for group in groups] == [["a", "b"], ["c", "d"], ["e"]]
-
-
 def test_cases_are_the_reference_the_second_the_blank_and_each_wrong_one(course):
-    cases = known_cases(read_assignment(course, "tiny"))
-    assert [case.name for case in cases] == ["reference", "second", "blank", "squares", "knows_one", "a_list"]
-    assert cases[5].expected == {"test-value": 0} and cases[4].about == {"test-double", "test-parts"}
+    assignment = read_assignment(course, "tiny")
+    whole, wrong = whole_cases(assignment), wrong_cases(assignment)
+    assert [case.name for case in whole] == ["reference", "second", "blank", "odd", "even"]
+    assert whole[3].expected == {"test-double": 2, "test-parts": 2, "test-value": 0} and set(whole[4].cells) == {
+        "value"
+    }
+    assert [case.name for case in wrong] == ["squares", "knows_one", "a_list"]
+    assert wrong[2].expected == {"test-value": 0} and set(wrong[1].expected) == {"test-double", "test-parts"}
+
+
+def test_a_wrong_answer_that_harms_those_after_it_is_graded_by_itself(course):
+    """It changes what the assignment gave, so that the reference fails after it, and the next wrong answer, too."""
+    change(course, "return x ** 3", "global lucky\n    lucky = 0\n    return x ** 3")
+    for code in ("return 2 * x", "return x + x"):
+        change(course, code, f"{code} if lucky else 0", "source/tiny/tiny.ipynb" if "2" in code else ANSWERS_FILE)
+    found = run(course)
+    assert found.problems == [] and "wrong answers caught: 3 of 3" in table(found)
 
 
 @pytest.mark.parametrize(
