@@ -259,7 +259,10 @@ def test_ended_at_any_moment_the_next_run_goes_on(course, number, tmp_path):
     assert process.wait(60) == (130 if number == signal.SIGINT else -signal.SIGKILL)
     kept = len(list((course / "results" / "tiny").glob("*.json")))
     done, before = marks(course), ledger(course)
-    assert None not in done.values() and done.items() <= WANTED.items()
+    if number == signal.SIGINT:
+        assert None not in done.values() and done.items() <= WANTED.items()
+    else:  # one may be half written
+        assert all(done[student] in (WANTED[student], 0, None) for student in done)
     run(course)
     assert marks(course) == WANTED and 0 < kept < 8
     assert ledger(course).total() <= 8 + 2 * running.AHEAD + 8 - kept  # what was kept was not graded again
