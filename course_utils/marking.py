@@ -55,7 +55,7 @@ def ask(name: str, *values: Any) -> Any:
 
 
 def close(one: Any, other: Any, tolerance: float = 1e-4) -> bool:
-    """Whether two arrays of numbers have the same shape and are equal within `tolerance`; NaN and infinity equal nothing."""
+    """Whether two arrays of numbers have the same shape and are equal within `tolerance`; NaN equals nothing."""
     one, other = np.asarray(one, "float64"), np.asarray(other, "float64")
     with np.errstate(invalid="ignore"):  # infinity less infinity
         return one.shape == other.shape and bool(np.all(np.abs(one - other) <= tolerance))
