@@ -1,4 +1,7 @@
-"""nbgrader's settings for this course. Every path is relative to this file, so that a copy of it is a course too."""
+"""nbgrader's settings for this course.
+
+Every path is relative to this file, so that a copy of it is a course too.
+"""
 
 from pathlib import Path
 
@@ -25,16 +28,21 @@ c = get_config()  # noqa: F821 - nbgrader provides it
 
 c.CourseDirectory.course_id = "transfer-learning"
 c.CourseDirectory.root = str(Path(__file__).resolve().parent)
-# Where marks are kept. PostgreSQL serves as well: "postgresql://user:password@host/name", see docs/grading.md.
-c.CourseDirectory.db_url = f"sqlite:///{Path(__file__).resolve().parent / 'gradebook.db'}?timeout=60"
+# Where marks are kept. PostgreSQL serves as well: "postgresql://user:password@host/name", see
+# docs/grading.md.
+c.CourseDirectory.db_url = (
+    f"sqlite:///{Path(__file__).resolve().parent / 'gradebook.db'}?timeout=60"
+)
 
 c.ClearSolutions.code_stub = {
-    "python": '# YOUR CODE HERE\nraise NotImplementedError("Write your code here, in place of this line.")'
+    "python": "# YOUR CODE HERE\n"
+    'raise NotImplementedError("Write your code here, in place of this line.")'
 }
 
 c.Autograde.pre_convert_hook = "course_utils.grading.intake.hook"
 
-# A submission out of form is repaired. A student's code runs in a sandbox, the tests in another, which never ran it.
+# A submission out of form is repaired. A student's code runs in a sandbox, the tests in
+# another, which never ran it.
 c.Autograde.sanitize_preprocessors = [
     Repair,
     ClearOutput,
@@ -53,7 +61,8 @@ c.Autograde.autograde_preprocessors = [
 ]
 c.HonestExecute.timeout = 60  # seconds for one cell
 
-# nbgrader gives 0 points to a test cell with anything on stderr. A warning is not a wrong answer: errors raise.
+# nbgrader gives 0 points to a test cell with anything on stderr. A warning is not a wrong
+# answer: errors raise.
 c.IgnorePattern.enabled = True
 c.IgnorePattern.pattern = "."
 
@@ -61,5 +70,7 @@ c.IgnorePattern.pattern = "."
 c.GenerateFeedback.preprocessors = [GetGrades, Explain, CSSHTMLHeaderPreprocessor]
 c.GenerateFeedback.exporter_class = FeedbackPage
 
-# How `nbgrader zip_collect` reads the names of files that were handed in elsewhere: ada_ps1.ipynb
-c.FileNameCollectorPlugin.named_regexp = r".*[\\/](?P<student_id>[^\\/]+)_(?P<file_id>[^\\/_]+)\.ipynb$"
+# How `nbgrader zip_collect` reads the names of files handed in elsewhere: ada_ps1.ipynb
+c.FileNameCollectorPlugin.named_regexp = (
+    r".*[\\/](?P<student_id>[^\\/]+)_(?P<file_id>[^\\/_]+)\.ipynb$"
+)

@@ -3,6 +3,7 @@
 A failed test shows one sentence and nothing of itself.
 """
 
+import re
 import textwrap
 import traceback
 from collections.abc import Iterable
@@ -49,9 +50,14 @@ def ask(name: str, *values: Any) -> Any:
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
         line = lines[-1] if lines else getattr(error, "line", None)  # the grader tells it in this way
         where = f" in line {line} of its cell" if line else ""
-        text = str(error).strip().partition("\n")[0].rstrip(".")
-        problem = f"{name}() stopped{where}, with {type(error).__name__}: {text}."
+        problem = f"{name}() stopped{where}, with {type(error).__name__}: {_in_short(error)}."
     raise NotYet(problem)
+
+
+def _in_short(error: Exception) -> str:
+    """The first line of what an exception says, without the names of TensorFlow's inner operations."""
+    text = re.sub(r"\{\{.*?\}\}\s*|\s*\[Op:.*", "", str(error).strip().partition("\n")[0])
+    return text.rstrip(".")
 
 
 def close(one: Any, other: Any, tolerance: float = 1e-4) -> bool:

@@ -76,6 +76,11 @@ def unfreeze(model, first: str) -> list[str]:
     names = [layer.name for layer in model.layers]
     if first not in names:
         raise UnknownCut(f"The model has no layer named '{first}' to unfreeze from: choose one of {', '.join(names)}.")
+    if not model.trainable:  # then no layer would train, whatever its own flag says
+        flags = [layer.trainable for layer in model.layers]
+        model.trainable = True
+        for layer, flag in zip(model.layers, flags, strict=True):
+            layer.trainable = flag
     changed = []
     for layer in model.layers[names.index(first) :]:
         layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)

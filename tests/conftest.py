@@ -39,6 +39,15 @@ def source():
     return load_source("embedded")
 
 
+@pytest.fixture(scope="module")
+def cluster():
+    """A client of a cluster of two workers, for all tests of a file."""
+    from course_utils.grading.cluster import workers
+
+    with workers(2) as client:
+        yield client
+
+
 @pytest.fixture
 def data() -> Path:
     """The folder of real weights and pictures, for tests marked `real`."""

@@ -50,6 +50,13 @@ def test_whatever_goes_wrong_in_it_is_told_in_a_sentence(shell, code, says):
     assert "\n" not in str(problem.value)
 
 
+def test_tensorflows_inner_names_are_left_out(shell):
+    shell.run_cell("import tensorflow as tf\ndef f(x):\n    return tf.zeros((1, 2))[:, 6]")
+    with pytest.raises(NotYet, match="slice index 6 of dimension 1 out of bounds") as problem:
+        ask("f", 1)
+    assert "{{" not in str(problem.value) and "[Op" not in str(problem.value) and str(problem.value).endswith("bounds.")
+
+
 def test_in_the_grader_an_exception_says_its_line_itself(shell):
     error = ValueError("no such thing.\nmore")
     error.line = 7

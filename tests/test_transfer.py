@@ -220,3 +220,12 @@ def test_unfreezing_freezes_a_batchnorm_that_was_trainable_before(source):
     unfreeze(model, "b1_conv1")
     assert model.get_layer("stem_bn").trainable  # before the first unfrozen layer, nothing is touched
     assert not model.get_layer("b1_bn1").trainable and model.get_layer("b1_conv1").trainable
+
+
+def test_what_unfreeze_names_does_train_in_a_model_that_was_frozen_as_a_whole(source):
+    model = add_head(take_prefix(source, "b2"), 2)
+    model.trainable = False
+    names = unfreeze(model, "b2_conv1")
+    trained = {weight.path.split("/")[-2] for weight in model.trainable_weights}
+    assert trained == set(names) and "head" in names
+    assert not any(layer.trainable for layer in model.layers if layer.name.startswith("b1") and layer.weights)

@@ -57,9 +57,12 @@ class AnswerGrader:
             released = pipeline.generate(api, name) / f"{name}.ipynb"
             self._task = replace(describe(api, name), timeout=_TIMEOUT)
         self._release = nbformat.read(released, as_version=4)
-        # What a result depends on besides its own notebook: another text in the assignment changes no points.
+        self._form = nbformat.reads(self._task.forms[name], as_version=4)  # with its hidden tests
+        # What a result depends on besides the notebook: another text in the assignment changes no points.
         plan = read_plan(nbformat.read(source, as_version=4))
-        self._about = json.dumps([plan.own, plan.names, self._task.unsafe, self._task.grader]).encode()
+        others = [path for path in sorted(source.parent.rglob("*")) if path.is_file() and path != source]
+        files = [(path.name, digest(path.read_bytes())) for path in others]
+        self._about = [plan.own, plan.names, files, self._task.unsafe, self._task.grader]
         return self
 
     def __exit__(self, *_) -> None:
@@ -67,17 +70,18 @@ class AnswerGrader:
 
     def whole(self, cases: Sequence[Case], step: Step) -> list[Points]:
         """The points of submissions that have the cells of each case and no others."""
-        return self._graded([build_submission(self._release, case.cells) for case in cases], work.grade, step)
+        written = [build_submission(self._release, case.cells) for case in cases]
+        tests = [cell.source for cell in self._form.cells if is_test(cell)]  # the release has their visible parts only
+        return self._graded(written, work.grade, [*self._about, tests], step)
 
     def parts(self, cases: Sequence[Case], step: Step) -> list[Points]:
         """The points of each case by the tests that it is about; the rest of the submission is the reference's."""
-        form = nbformat.reads(self._task.forms[self._name], as_version=4)  # with its hidden tests
-        groups = list(variants.by_place(form, cases))
+        groups = list(variants.by_place(self._form, cases))
         reference, full = self._assignment.answers.reference, self._assignment.points
-        notebooks = [variants.build(form, reference, group) for group in groups]
+        notebooks = [variants.build(self._form, reference, group) for group in groups]
         done: dict[str, Points] = {}
         again = []
-        for group, got in zip(groups, self._graded(notebooks, work.grade_as_it_is, step), strict=True):
+        for group, got in zip(groups, self._graded(notebooks, work.grade_as_it_is, self._about, step), strict=True):
             found = variants.points(got, group, full)
             if found is None:
                 again += group
@@ -88,12 +92,15 @@ class AnswerGrader:
             done[case.name] = {test: got[test] for test in case.expected}
         return [done[case.name] for case in cases]
 
-    def _graded(self, notebooks: Sequence[NotebookNode], how: Callable, step: Step) -> list[Points]:
-        """Points by grade_id; what was graded before is not graded again. Raises `GradingFailed`."""
+    def _graded(self, notebooks: Sequence[NotebookNode], how: Callable, about: list, step: Step) -> list[Points]:
+        """Points by grade_id; what was graded before is not graded again. Raises `GradingFailed`.
+
+        `about` is all that the points depend on besides the notebooks.
+        """
         keys, left = [], {}
         for notebook in notebooks:
             text = nbformat.writes(notebook)
-            keys.append(digest(text.encode(), self._about))
+            keys.append(digest(text.encode(), json.dumps(about).encode()))
             if not self._results.has(keys[-1]):
                 left[keys[-1]] = text
         for _ in range(len(notebooks) - len(left)):

@@ -2,7 +2,6 @@
 
 import os
 import re
-from pathlib import Path
 
 import nbformat
 import pytest
@@ -138,8 +137,7 @@ def test_an_object_that_equals_everything_earns_nothing(name, tmp_path):
 
 @pytest.mark.real
 @every
-def test_the_reference_on_mobilenet(name, tmp_path):
-    data = Path(os.environ.get("COURSE_DATA") or ASSIGNMENTS.parent.parent / "shared" / "data")
+def test_the_reference_on_mobilenet(name, tmp_path, data):
     weights = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5"
     if not (data / "keras" / "models" / weights).is_file():
         pytest.skip(f"no {weights} under {data}: set COURSE_DATA to a folder that has keras/models")

@@ -15,7 +15,6 @@ from course_utils.grading import audit as audit_module
 from course_utils.grading.audit import audit
 from course_utils.grading.audit_report import table
 from course_utils.grading.cases import read_assignment, whole_cases, wrong_cases
-from course_utils.grading.cluster import workers
 from course_utils.grading.mutants import mutants
 
 pytestmark = pytest.mark.skipif(isolation.missing() is not None, reason=f"no isolation here: {isolation.missing()}")
@@ -61,12 +60,6 @@ answer = [1, 2, 3]
 '''
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    with workers(2) as client:
-        yield client
-
-
 @pytest.fixture
 def course(tmp_path, monkeypatch, cluster):
     """A course folder with a tiny assignment and its known answers, which are graded on one cluster for all tests."""
@@ -109,6 +102,13 @@ def test_nothing_is_graded_twice(course, monkeypatch):
     run(course)
     monkeypatch.setattr(answer_grader, "run", None)
     assert run(course).problems == []
+
+
+def test_another_hidden_test_grades_anew(course):
+    run(course)
+    change(course, "double(21) == 42", "double(21) == 43", "source/tiny/tiny.ipynb")
+    problems = "\n".join(run(course).problems)
+    assert "reference gets, with seed 0, test-double 0 (not 2)." in problems and "second gets" in problems
 
 
 def test_a_wrong_answer_that_loses_other_points_than_it_should_is_named(course):

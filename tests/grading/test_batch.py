@@ -29,12 +29,6 @@ REAL_GRADE = work.grade
 WANTED = {student: points(passed) for student, passed in PASSES.items()}
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    with workers(2) as client:
-        yield client
-
-
 @pytest.fixture
 def course(tmp_path, monkeypatch, cluster):
     """A course folder with the submissions of a class, which are graded on one cluster for all tests."""

@@ -18,7 +18,6 @@ from grading_stub import grade, hand_in, marks, points, write_source
 
 from course_utils.errors import GradingFailed
 from course_utils.grading import isolation, pipeline, report, work
-from course_utils.grading.cluster import workers
 from course_utils.grading.results import Results
 
 pytestmark = pytest.mark.skipif(isolation.missing() is not None, reason=f"no isolation here: {isolation.missing()}")
@@ -29,12 +28,6 @@ LONGEST_LOCK = 10  # seconds
 @pytest.fixture(scope="module")
 def template(tmp_path_factory):
     return write_source(tmp_path_factory.mktemp("template") / "class")
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    with workers(2) as client:
-        yield client
 
 
 @contextlib.contextmanager
