@@ -4,6 +4,7 @@ import html
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable
 from contextlib import contextmanager
 from typing import Any
@@ -29,10 +30,20 @@ def _quiet_stderr():
             os.close(saved)
 
 
+def _warn_plainly(message, category, filename, lineno, file=None, line=None) -> None:
+    """Takes the place of `warnings.showwarning`: on stdout.
+
+    Right code may warn (Keras 3.15 does of `np.array(variable)`, and of models made from lists), and nbgrader's
+    validator calls a test failed that has anything on stderr.
+    """
+    print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=file or sys.stdout)
+
+
 def start(seed: int = 0) -> None:
     """Import TensorFlow without its banners, seed Python, NumPy and Keras, and set the style of the figures.
 
-    `TF_CPP_MIN_LOG_LEVEL` alone leaves lines on stderr while TensorFlow is imported and looks for devices.
+    `TF_CPP_MIN_LOG_LEVEL` alone leaves lines on stderr while TensorFlow is imported and looks for devices. Warnings
+    of Python's are shown as plain text from then on.
     """
     with _quiet_stderr():
         import keras
@@ -40,6 +51,7 @@ def start(seed: int = 0) -> None:
 
         tf.config.list_physical_devices()
     tf.get_logger().setLevel("ERROR")  # its advice on retracing would stand among a lesson's outputs
+    warnings.showwarning = _warn_plainly
     keras.utils.set_random_seed(seed)
     global last_seed
     last_seed = seed

@@ -54,6 +54,12 @@ def test_start_is_quiet_and_sets_everything_up():
     ]
 
 
+def test_a_warning_is_plain_text_from_then_on():
+    code = "from course_utils.lesson import start; start(); import warnings; warnings.warn('look out')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.startswith("<string>:1: UserWarning: look out") and done.stderr == ""
+
+
 def test_what_is_held_back_is_shown_when_the_start_fails(capfd):
     with pytest.raises(ImportError, match="no module"), lesson._quiet_stderr():
         os.write(2, b"the reason\n")

@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 
 import nbformat
 import pytest
@@ -9,6 +11,7 @@ from nbclient import NotebookClient
 from nbgrader.utils import is_grade, is_locked, is_solution, is_task
 
 from course_utils.grading import ASSIGNMENTS, pipeline
+from course_utils.grading.answers import build_submission, read_answers
 from course_utils.grading.audit import audit
 from course_utils.grading.audit_report import figures
 from course_utils.grading.plan import is_test
@@ -111,6 +114,20 @@ def test_the_reference_runs_in_the_source_without_stderr(name, tmp_path):
     source = read(name)
     assert run(source, tmp_path) == points_of(source.cells, is_test)
     assert stderr(source) == []
+
+
+@pytest.mark.parametrize("which", ["reference", "second"])
+@every
+def test_right_answers_pass_what_students_see(name, which, tmp_path):
+    """The release, filled in, by the command of the student's README; warnings of right answers are no failures."""
+    pipeline.copy_course(ASSIGNMENTS, tmp_path / "course", name)
+    with pipeline.open_course(tmp_path / "course", own_exchange=False) as api:
+        release = nbformat.read(pipeline.generate(api, name) / f"{name}.ipynb", as_version=4)
+    nbformat.write(build_submission(release, getattr(read_answers(ASSIGNMENTS, name), which)), tmp_path / "a.ipynb")
+    done = subprocess.run(
+        [sys.executable, "-m", "nbgrader", "validate", "a.ipynb"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert "Success! Your notebook passes all the tests." in done.stdout, done.stdout
 
 
 PRETENDER = """
