@@ -105,7 +105,7 @@ def handed_in(folder, raw):
     for old in folder.iterdir():
         old.unlink()
     (folder / "tiny.ipynb").write_bytes(raw)
-    take_in_all(folder, ["tiny"])
+    take_in_all(folder, ["tiny"], [])
     return pack(folder)
 
 

@@ -214,7 +214,7 @@ def test_build_submission_answers_cells_and_tasks():
 def test_audit_names_only_what_there_is(tmp_path, text, named):
     write_course(tmp_path, tiny_notebook())
     (tmp_path / "audit" / TINY).mkdir(parents=True)
-    (tmp_path / "audit" / TINY / "answers.toml").write_text(text)
+    (tmp_path / "audit" / TINY / "answers.toml").write_text("[second.cells]\n" + text)
     with pytest.raises(GradingFailed, match=named):
         read_answers(tmp_path, TINY)
 
