@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -196,6 +197,47 @@ def train_halves():
 
 
 @main.command()
+@click.option(
+    "--models", default="MobileNetV2", show_default=True, help='Names in keras.applications, as in "VGG16,ResNet50".'
+)
+@click.option("--data", default="", help="Of flowers (218 MB), news (2 MB) and glove (822 MB), as in flowers,news.")
+@click.option("--to", "folder", type=click.Path(path_type=Path, file_okay=False), help="Default: Keras's own cache.")
+def fetch(models, data, folder):
+    """Fetch weights and data ahead of time, for machines without a network. What was begun goes on."""
+    if folder:
+        os.environ["KERAS_HOME"] = str(folder.absolute())
+    from .lesson import start
+
+    start()
+    from . import downloads, fetching, weights
+    from .zoo import ZOO
+
+    chosen = [_listed(models, ZOO, "--models"), _listed(data, fetching.DATA, "--data")]
+    tasks = [(fetching.fetch_file, file, name) for name in chosen[0] for file in fetching.model_files(name)]
+    tasks += [(fetching.fetch_data, fetching.DATA[name]) for name in chosen[1]]
+    problems = []
+    for act, *what in dict.fromkeys(tasks):
+        try:
+            click.echo(act(*what))
+        except CourseError as problem:  # said at the end: it keeps nothing else from coming
+            problems.append(str(problem))
+    if problems:
+        raise click.ClickException("\n       ".join(problems))
+    place = weights.cache_folder().parent
+    click.echo(
+        f"All is in {downloads.shown(place)}: copy this folder to other machines, and set KERAS_HOME to it there."
+    )
+
+
+def _listed(names: str, known: Iterable[str], option: str) -> list[str]:
+    chosen = [name.strip() for name in names.split(",") if name.strip()]
+    for name in chosen:
+        if name not in known:
+            raise click.BadParameter(f"'{name}' is none of {', '.join(known)}.", param_hint=option)
+    return chosen
+
+
+@main.command()
 def doctor():
     """Say what this machine has, and which source model the notebooks would take."""
     import platform
@@ -213,11 +255,13 @@ def doctor():
         f"{disk.free / gib:.1f} GiB of disk free"
     )
     click.echo(f"Source   {_automatic_source()}")
+    for line in _cached():
+        click.echo(line)
 
 
 def _automatic_source() -> str:
     """Which source "auto" would take, and why. Nothing is fetched."""
-    from . import weights
+    from . import downloads, weights
     from .lesson import start
     from .zoo import ZOO
 
@@ -225,11 +269,26 @@ def _automatic_source() -> str:
     entry = ZOO["MobileNetV2"]
     file = weights.wanted(lambda: entry.build("imagenet", True))
     if file.path.is_file():
-        return f"'auto' takes MobileNetV2: its weights are in {weights.shown(file.path.parent)}"
-    problem = weights.unreachable(file.url)
+        return f"'auto' takes MobileNetV2: its weights are in {downloads.shown(file.path.parent)}"
+    problem = downloads.unreachable(file.url)
     if problem:
         return f"'auto' takes the embedded source: MobileNetV2 is not in the cache, and {problem}"
     return f"'auto' takes MobileNetV2: its weights ({entry.megabytes} MB) can be fetched"
+
+
+def _cached() -> Iterator[str]:
+    """What Keras's cache has, whether it is whole, and what the course itself keeps."""
+    from . import cache, downloads, fetching, weights
+
+    folder = weights.cache_folder()
+    files = sorted(folder.glob("*.h5"))
+    damaged = [file.name for file in files if not downloads.intact(file)]
+    state = f"{len(damaged)} damaged: delete {', '.join(damaged)}" if damaged else "all whole, as far as can be known"
+    yield f"Weights  {len(files)} files in {downloads.shown(folder)}" + (f", {state}" if files else "")
+    have = [f"{name}: {'there' if fetching.there(data) else 'not there'}" for name, data in fetching.DATA.items()]
+    yield f"Data     {'; '.join(have)} (`course fetch` brings them, in {downloads.shown(weights.data_folder())})"
+    kept = [file.stat().st_size for file in cache.cache_folder().rglob("*") if file.is_file()]
+    yield f"Results  {sum(kept) / 2**20:,.0f} MB kept in {downloads.shown(cache.cache_folder())}"
 
 
 if _GRADES:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from . import cuts, embedded, shapes, weights
+from . import cuts, downloads, embedded, shapes, weights
 from .errors import (
     BadInputSize,
     BadPictures,
@@ -131,7 +131,7 @@ def load_source(
     elif name == "embedded":
         source = _load_embedded(classifier, input_size)
     elif name in ZOO:
-        weights.silent_hosts.clear()  # asked for by name: look again, the network may be back
+        downloads.silent_hosts.clear()  # asked for by name: look again, the network may be back
         source = _load_application(ZOO[name], classifier, input_size)
     elif is_file:
         source = _load_file(Path(name), classifier, input_size, preprocess)
@@ -288,7 +288,7 @@ def _load_application(entry: ZooEntry, classifier: bool, input_size: tuple[int, 
         whole = False
     if not whole:
         raise DamagedFile(
-            f"The file of {what}, {weights.shown(path)}, does not hold them: delete it, and load the source again."
+            f"The file of {what}, {downloads.shown(path)}, does not hold them: delete it, and load the source again."
         )
     told = f"{entry.name}: ImageNet weights ({file.name}) {how}; {size[0]} x {size[1]} pixels"
     if size != trained:

@@ -4,25 +4,16 @@ Keras itself writes a download under its final name, waits without limit for a s
 some families checks nothing. What file it wants is always asked of Keras, so no address or hash stands here.
 """
 
-import hashlib
-import http.client
 import os
-import socket
-import threading
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
+from .downloads import fetch, intact, shown, unreachable
 from .errors import DamagedFile, SourceUnavailable
-from .progress import bar
-
-PATIENCE = 3.0  # seconds for a server to show that it is there
-STALL = 30.0  # seconds without a byte that end a download
 
 
 @dataclass(frozen=True)
@@ -50,9 +41,9 @@ def cache_folder() -> Path:
     return Path(os.environ.get("KERAS_HOME") or config.keras_home()).expanduser() / "models"
 
 
-def shown(path: Path) -> str:
-    """A path as a reader finds it, with ~ for the home folder."""
-    return f"~/{path.relative_to(Path.home()).as_posix()}" if path.is_relative_to(Path.home()) else str(path)
+def data_folder() -> Path:
+    """Where the cache has data: the folder `datasets` beside that of the weights."""
+    return cache_folder().parent / "datasets"
 
 
 @contextmanager
@@ -107,54 +98,6 @@ def can_build(build: Callable) -> bool:
     return True
 
 
-def _intact(path: Path, expected: str | None) -> bool:
-    """Whether a file has its hash, where one is known, and whether an HDF5 file is whole."""
-    import h5py
-
-    if expected:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "md5" if len(expected) == 32 else "sha256").hexdigest()
-        if found != expected:
-            return False
-    try:
-        if path.suffix == ".h5":
-            h5py.File(path).close()
-    except OSError:
-        return False
-    return True
-
-
-silent_hosts: dict[str, str] = {}  # those that did not answer, and why: nobody should wait for them twice
-
-
-def unreachable(url: str) -> str:
-    """Why a file cannot be fetched, in a few words, or "" where it can."""
-    host = urllib.parse.urlsplit(url).hostname
-    if host in silent_hosts:
-        return silent_hosts[host]
-    found = [f"{host} did not answer within {PATIENCE:.0f} seconds"]
-
-    def ask():
-        try:
-            with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=PATIENCE):
-                found[0] = ""
-        except urllib.error.HTTPError as problem:
-            found[0] = f"{host} answered with status {problem.code}"
-        except TimeoutError:
-            pass
-        except (OSError, http.client.HTTPException) as problem:
-            if not isinstance(getattr(problem, "reason", None), (TimeoutError, socket.timeout)):
-                found[0] = f"there is no connection to {host}"
-
-    # Looking up a host's name knows no time limit, so it waits in a thread that nobody has to wait for.
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(PATIENCE)
-    if found[0] and "status" not in found[0]:
-        silent_hosts[host] = found[0]
-    return found[0]
-
-
 def obtain(file: KerasFile, what: str) -> tuple[Path, str]:
     """The path of a file in Keras's cache, fetched where it is not there yet, and how it came ("from the cache …").
 
@@ -163,7 +106,7 @@ def obtain(file: KerasFile, what: str) -> tuple[Path, str]:
     """
     path = file.path
     there = path.is_file()
-    if there and _intact(path, file.hash):
+    if there and intact(path, file.hash):
         return path, f"from the cache {shown(path.parent)}"
     problem = unreachable(file.url)
     if there and problem:
@@ -176,38 +119,5 @@ def obtain(file: KerasFile, what: str) -> tuple[Path, str]:
             f"The file of {what}, {file.name}, is not in Keras's cache and cannot be fetched, as {problem}: connect "
             f"to a network, or copy the file to {shown(path.parent)} (the variable KERAS_HOME sets another place)."
         )
-    _download(file, what)
+    fetch(file.url, path, what, file.hash)
     return path, f"fetched from {urllib.parse.urlsplit(file.url).hostname}"
-
-
-def _download(file: KerasFile, what: str) -> None:
-    beside = file.path.with_name(f"{os.getpid()}.{file.name}")  # an interrupted download never looks like a whole one
-    try:
-        beside.parent.mkdir(parents=True, exist_ok=True)
-        out = beside.open("wb")
-    except OSError as problem:
-        raise SourceUnavailable(
-            f"The file of {what} was not fetched, as nothing can be written to {shown(beside.parent)} "
-            f"({problem.strerror}): set the variable KERAS_HOME to a folder of your own."
-        ) from None
-    try:
-        with out, urllib.request.urlopen(file.url, timeout=STALL) as answer:
-            size = int(answer.headers.get("Content-Length") or 0)
-            with bar(total=-(-size >> 20) or None, label=file.name, unit="MB") as progress:
-                while part := answer.read(1 << 20):
-                    out.write(part)
-                    progress.update(1)
-        if not _intact(beside, file.hash):
-            raise DamagedFile(
-                f"What came from {file.url} is not the file of {what}, or not all of it: try again, perhaps from "
-                "another network."
-            )
-        os.replace(beside, file.path)
-    except (OSError, http.client.HTTPException) as problem:
-        reason = getattr(problem, "strerror", None) or getattr(problem, "reason", None) or type(problem).__name__
-        raise SourceUnavailable(
-            f"The file of {what} did not come whole from {urllib.parse.urlsplit(file.url).hostname} ({reason}): "
-            "try again, the next try starts afresh."
-        ) from None
-    finally:
-        beside.unlink(missing_ok=True)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import weights
+from . import downloads, weights
 from .cache import cached_arrays, fingerprint
 from .errors import BadTarget, CourseError, DamagedFile, SourceUnavailable, UnknownSource
 from .progress import bar
@@ -189,7 +189,7 @@ def load_texts(name: str, packages=tuple(PACKAGES)) -> TextTarget:
 
 
 def _found(*patterns: str) -> Path | None:
-    folders = [weights.cache_folder().parent / "datasets"]
+    folders = [weights.data_folder()]
     if os.environ.get("COURSE_DATA"):
         folders.insert(0, Path(os.environ["COURSE_DATA"]) / "text")
     files = (path for folder in folders for pattern in patterns for path in sorted(folder.glob(pattern)))
@@ -197,7 +197,7 @@ def _found(*patterns: str) -> Path | None:
 
 
 def _place() -> str:
-    return f"{weights.shown(weights.cache_folder().parent / 'datasets')} (the variable KERAS_HOME sets another place)"
+    return f"{downloads.shown(weights.data_folder())} (the variable KERAS_HOME sets another place)"
 
 
 def _glove_file() -> Path:
@@ -205,8 +205,8 @@ def _glove_file() -> Path:
     path = _found(*sizes, "glove.6B.*.txt", "*/glove.6B.*.txt")
     if path is None:
         raise SourceUnavailable(
-            "No file glove.6B.*.txt is there, and the course does not fetch its 822 MB unasked: get glove.6B.zip "
-            f"from nlp.stanford.edu/projects/glove, and unpack it in {_place()}."
+            "No file glove.6B.*.txt is there, and the course does not fetch its 822 MB unasked: `course fetch --data "
+            f"glove` does, or unpack glove.6B.zip, from nlp.stanford.edu/projects/glove, in {_place()}."
         )
     return path
 
@@ -215,8 +215,8 @@ def _news_file() -> Path:
     path = _found("ag_news_test.csv", "ag_news*/ag_news_test.csv", "ag_news*/test.csv")
     if path is None:
         raise SourceUnavailable(
-            "The AG News texts are not there, and the course does not fetch them: put their file test.csv, under the "
-            f"name ag_news_test.csv, in {_place()}."
+            "The AG News texts are not there, and the course does not fetch them unasked: `course fetch --data news` "
+            f"does, or put their file test.csv, under the name ag_news_test.csv, in {_place()}."
         )
     return path
 
@@ -255,8 +255,8 @@ def _read_glove(path: Path, why: str) -> WordVectors:
         raise DamagedFile(f"{path} holds a word more than once: put a whole copy in its place.")
     vectors.flags.writeable = False
     told = (
-        f"glove: {len(words):,} words in {columns - 1} dimensions, GloVe by Stanford NLP, from {weights.shown(path)}; "
-        f"{why}."
+        f"glove: {len(words):,} words in {columns - 1} dimensions, GloVe by Stanford NLP, from "
+        f"{downloads.shown(path)}; {why}."
     )
     return WordVectors("glove", tuple(words), vectors, told)
 
@@ -277,7 +277,7 @@ def _read_news(path: Path) -> TextTarget:
         words = tidy(_MARKUP.sub(" ", f"{row[1]} {row[2]}")).split()[:NEWS_LENGTH]
         if words:
             groups[int(row[0]) - 1].add(" ".join(words))
-    print(f"news: {sum(map(len, groups)):,} texts of AG News, from {weights.shown(path)}.")
+    print(f"news: {sum(map(len, groups)):,} texts of AG News, from {downloads.shown(path)}.")
     parts = _split(groups, NEWS_POOL, NEWS_TEST)
     return TextTarget("news", "Which section of the news is it?", *parts, names)
 

@@ -164,14 +164,14 @@ def test_the_halves_are_trained_again_and_their_table_replaced(tmp_path, monkeyp
 
 
 def test_doctor_says_which_source_and_why(monkeypatch, tmp_path):
-    from course_utils import weights
+    from course_utils import downloads
 
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    monkeypatch.setattr(weights, "unreachable", lambda url: "there is no connection to its host")
+    monkeypatch.setattr(downloads, "unreachable", lambda url: "there is no connection to its host")
     result = course("doctor")
     assert result.exit_code == 0, result.output
     assert "the embedded source: MobileNetV2 is not in the cache, and there is no connection" in result.output
-    monkeypatch.setattr(weights, "unreachable", lambda url: "")
+    monkeypatch.setattr(downloads, "unreachable", lambda url: "")
     assert "MobileNetV2: its weights" in course("doctor").output
 
 

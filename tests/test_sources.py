@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from course_utils import embedded, shapes, weights
+from course_utils import downloads, embedded, shapes, weights
 from course_utils.cuts import found_cuts, passages
 from course_utils.errors import (
     BadInputSize,
@@ -46,7 +46,7 @@ def keras_home(tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr("keras.src.applications.imagenet_utils.CLASS_INDEX", None)
-    weights.silent_hosts.clear()
+    downloads.silent_hosts.clear()
     (tmp_path / "keras" / "models").mkdir(parents=True)
     return tmp_path / "keras" / "models"
 
@@ -382,7 +382,7 @@ def test_class_names_come_from_kerass_list(keras_home, weight_files, monkeypatch
     index = {str(i): [f"n{i:08}", f"thing_{i}"] for i in range(1000)}
     (keras_home / "imagenet_class_index.json").write_text(json.dumps(index))
     assert "altered" in load_source("MobileNetV2").provenance  # its hash is not that of Keras's list
-    monkeypatch.setattr(weights, "_intact", lambda path, expected: True)
+    monkeypatch.setattr(weights, "intact", lambda path, expected: True)
     source = load_source("MobileNetV2")
     assert source.class_names == tuple(f"thing_{i}" for i in range(1000))
     best = np.argsort(-source.predict(pictures(1))[0], kind="stable")[:5]
@@ -510,13 +510,13 @@ def silent_server(monkeypatch):
 
 
 def test_server_that_never_answers(silent_server, monkeypatch):
-    monkeypatch.setattr(weights, "PATIENCE", 0.3)
+    monkeypatch.setattr(downloads, "PATIENCE", 0.3)
     silent_server()
     assert "127.0.0.1 did not answer within" in sentence(SourceUnavailable, lambda: load_source("MobileNetV2"))
 
 
 def test_a_host_whose_name_is_not_found_in_time(monkeypatch):
-    monkeypatch.setattr(weights, "PATIENCE", 0.3)
+    monkeypatch.setattr(downloads, "PATIENCE", 0.3)
     answered = threading.Event()
 
     def look_up(*_, **__):  # looking up a name knows no time limit
@@ -529,7 +529,7 @@ def test_a_host_whose_name_is_not_found_in_time(monkeypatch):
 
 
 def test_download_that_stalls(keras_home, silent_server, monkeypatch):
-    monkeypatch.setattr(weights, "STALL", 0.3)
+    monkeypatch.setattr(downloads, "STALL", 0.3)
     silent_server(b"HTTP/1.0 200 OK\r\nContent-Length: 14000000\r\n\r\nsome bytes")
     assert "did not come whole" in sentence(SourceUnavailable, lambda: load_source("MobileNetV2"))
     assert not list(keras_home.iterdir())
@@ -554,7 +554,7 @@ def test_auto_takes_the_embedded_source_and_says_why(keras_home, weight_files, c
 
 
 def test_auto_asks_a_silent_host_once(silent_server, monkeypatch):
-    monkeypatch.setattr(weights, "PATIENCE", 0.3)
+    monkeypatch.setattr(downloads, "PATIENCE", 0.3)
     silent_server()
     assert load_source("auto").name == "embedded"
     asked = []

@@ -1,0 +1,129 @@
+"""Prepare a cache for machines without a network: the weights of models, and data. `course fetch` uses it."""
+
+import os
+import shutil
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from . import downloads, weights
+from .errors import DamagedFile, SourceUnavailable
+from .zoo import ZOO
+
+
+@dataclass(frozen=True)
+class Data:
+    """A published set of data: its address, its published MD5 or SHA-256 if any, and what is made of it.
+
+    `made` is the name of a file, or of a folder, in the cache's folder of data; archives are unpacked to it.
+    """
+
+    what: str
+    url: str
+    hash: str | None
+    made: str
+    megabytes: int
+
+    @property
+    def packed(self) -> bool:
+        """Whether it comes as an archive; the hash is then the archive's."""
+        return self.url.endswith((".tgz", ".zip"))
+
+
+DATA = {
+    "flowers": Data(
+        "the 3,670 photographs of TensorFlow's flower_photos",
+        "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz",
+        "4c54ace7911aaffe13a365c34f650e71dd5bf1be0a58b464e5a7183e3e595d9c",  # TensorFlow Datasets, tf_flowers
+        "flower_photos",
+        218,
+    ),
+    "news": Data(
+        "AG News",
+        "https://raw.githubusercontent.com/mhjabreel/CharCnn_Keras/master/data/ag_news_csv/test.csv",
+        "d52ea96a97a2d943681189a97654912d",  # torchtext, AG_NEWS
+        "ag_news_test.csv",
+        2,
+    ),
+    "glove": Data(
+        "GloVe's word vectors",
+        "https://downloads.cs.stanford.edu/nlp/data/glove.6B.zip",
+        None,
+        "glove.6B.50d.txt",
+        822,
+    ),
+}
+
+
+def model_files(name: str) -> list[weights.KerasFile]:
+    """What a model of the zoo needs: its weights with and without the classifier, and the names of the classes."""
+    from keras.applications.imagenet_utils import decode_predictions
+
+    build = ZOO[name].build
+    files = [weights.wanted(lambda top=top: build("imagenet", top)) for top in (True, False)]
+    return [*dict.fromkeys(files), weights.wanted(lambda: decode_predictions(np.zeros((1, 1000))))]
+
+
+def fetch_file(file: weights.KerasFile, what: str) -> str:
+    """Bring a file into Keras's cache, or look whether it is whole there, and say which.
+
+    Where Keras knows no hash of it, its own is recorded. Raises as `weights.obtain` does.
+    """
+    path, how = weights.obtain(file, what)
+    checked = "as published" if file.hash else _checked(path)
+    return f"{file.name}: {how}, {checked}."
+
+
+def _checked(path: Path) -> str:
+    if path.name in downloads.recorded(path.parent):
+        return "as recorded before"
+    downloads.record(path)
+    return f"its hash is in {downloads.SUMS} now, as none is published"
+
+
+def there(data: Data) -> bool:
+    """Whether the cache has the data, whole as far as can be known."""
+    made = weights.data_folder() / data.made
+    return made.is_dir() or made.is_file() and downloads.intact(made, None if data.packed else data.hash)
+
+
+def fetch_data(data: Data) -> str:
+    """Bring data into the cache, unpacked, and say where it lies. Raises `SourceUnavailable` and `DamagedFile`."""
+    made = weights.data_folder() / data.made
+    if there(data):
+        return f"{data.made}: from the cache {downloads.shown(made.parent)}."
+    problem = downloads.unreachable(data.url)
+    if problem:
+        raise SourceUnavailable(
+            f"{data.what} cannot be fetched, as {problem}: connect to a network, and run the command again."
+        )
+    file = made.with_name(data.url.rpartition("/")[2]) if data.packed else made
+    downloads.fetch(data.url, file, data.what, data.hash)
+    if data.packed:
+        _unpack(file, made)
+    if made.is_file() and (data.packed or not data.hash):
+        downloads.record(made)
+    return f"{data.made}: fetched to {downloads.shown(made)}."
+
+
+def _unpack(archive: Path, made: Path) -> None:
+    try:
+        with TemporaryDirectory(dir=archive.parent) as folder:  # half of it never looks like the whole
+            if archive.suffix == ".zip":
+                with zipfile.ZipFile(archive) as packed:
+                    packed.extract(made.name, folder)
+            else:
+                shutil.unpack_archive(archive, folder, filter="data")
+            os.replace(Path(folder) / made.name, made)
+    except (zipfile.BadZipFile, shutil.ReadError, KeyError, EOFError, FileNotFoundError):
+        raise DamagedFile(
+            f"{downloads.shown(archive)} does not hold {made.name}: delete it, and run the command again."
+        ) from None
+    except OSError as problem:
+        raise SourceUnavailable(
+            f"{downloads.shown(archive)} cannot be unpacked ({problem.strerror}): make room, and run the command again."
+        ) from None
+    archive.unlink()

@@ -1,0 +1,154 @@
+"""`course fetch` makes a cache for machines without a network. A server on this machine gives small files."""
+
+import functools
+import http.server
+import io
+import tarfile
+import threading
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from course_utils import cli, downloads, fetching, weights
+from course_utils.zoo import ZOO
+
+FULL = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5"
+NO_TOP = FULL.replace(".h5", "_no_top.h5")
+INDEX = "imagenet_class_index.json"
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    """The folder that a server on this machine gives, in place of all the others."""
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "not this one"))
+    monkeypatch.setattr("keras.src.applications.imagenet_utils.CLASS_INDEX", None)
+    downloads.silent_hosts.clear()
+    folder = tmp_path / "server"
+    folder.mkdir()
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder))
+    threading.Thread(target=running.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{running.server_port}/"
+    monkeypatch.setattr("keras.src.applications.mobilenet_v2.BASE_WEIGHT_PATH", url)
+    for name, data in fetching.DATA.items():
+        moved = {"url": url + data.url.rpartition("/")[2], "hash": None}
+        monkeypatch.setitem(fetching.DATA, name, fetching.Data(**(vars(data) | moved)))
+    for name in (FULL, NO_TOP):
+        with h5py.File(folder / name, "w") as file:
+            file["values"] = np.arange(len(name))
+    yield folder
+    running.shutdown()
+    running.server_close()
+
+
+def fetch(*arguments):
+    return CliRunner().invoke(cli.main, ["fetch", *map(str, arguments)])
+
+
+@pytest.fixture
+def index(server, monkeypatch):
+    """The list of classes comes from another host; here it is there already."""
+    whole = weights.obtain
+
+    def obtain(file, what):
+        if file.name == INDEX:
+            file.path.parent.mkdir(parents=True, exist_ok=True)
+            file.path.write_text("{}")
+            return file.path, "from the cache"
+        return whole(file, what)
+
+    monkeypatch.setattr(weights, "obtain", obtain)
+
+
+def test_weights_with_and_without_classifier(server, index, tmp_path):
+    to = tmp_path / "room"
+    done = fetch("--to", to)
+    assert done.exit_code == 0, done.output
+    assert {path.name for path in (to / "models").iterdir()} == {FULL, NO_TOP, INDEX, downloads.SUMS}
+    assert f"{FULL}: fetched from 127.0.0.1, its hash is in SHA256SUMS now" in done.output
+    assert f"{INDEX}: from the cache, as published" in done.output and f"All is in {to}" in done.output
+    assert set(downloads.recorded(to / "models")) == {FULL, NO_TOP}
+
+    (to / "models" / FULL).write_bytes((server / NO_TOP).read_bytes())  # whole, but another file
+    again = fetch("--to", to)
+    assert f"{FULL}: fetched from 127.0.0.1, as recorded before" in again.output
+    assert f"{NO_TOP}: from the cache" in again.output
+    assert (to / "models" / FULL).read_bytes() == (server / FULL).read_bytes()
+
+
+def test_one_that_fails_keeps_nothing_else_from_coming(server, index, tmp_path):
+    (server / FULL).unlink()
+    done = fetch("--to", tmp_path / "room")
+    assert done.exit_code == 1 and "status 404" in done.output and "Traceback" not in done.output
+    assert (tmp_path / "room" / "models" / NO_TOP).is_file()
+
+
+def archives(folder):
+    with tarfile.open(folder / "flower_photos.tgz", "w:gz") as file:
+        for name in ("flower_photos/LICENSE.txt", "flower_photos/roses/1.jpg"):
+            made = tarfile.TarInfo(name)
+            made.size = 3
+            file.addfile(made, io.BytesIO(b"abc"))
+    with zipfile.ZipFile(folder / "glove.6B.zip", "w") as file:
+        for size in (50, 100):
+            file.writestr(f"glove.6B.{size}d.txt", "a 1 2\n")
+    (folder / "test.csv").write_text("1,a,b\n")
+
+
+def test_data_are_unpacked(server, tmp_path):
+    archives(server)
+    to = tmp_path / "room"
+    done = fetch("--models", "", "--data", "flowers,news, glove", "--to", to)
+    assert done.exit_code == 0, done.output
+    found = {path.relative_to(to / "datasets").as_posix() for path in (to / "datasets").rglob("*") if path.is_file()}
+    flowers = {"flower_photos/LICENSE.txt", "flower_photos/roses/1.jpg"}
+    assert found == flowers | {"glove.6B.50d.txt", "ag_news_test.csv", downloads.SUMS}
+    assert set(downloads.recorded(to / "datasets")) == {"glove.6B.50d.txt", "ag_news_test.csv"}
+    for file in server.iterdir():
+        file.unlink()
+    assert fetch("--models", "", "--data", "flowers,news,glove", "--to", to).output.count("from the cache") == 3
+    (to / "datasets" / "glove.6B.50d.txt").write_text("cut sh")
+    assert "status 404" in fetch("--models", "", "--data", "glove", "--to", to).output
+
+
+@pytest.mark.parametrize("name, content", [("flowers", b"no archive"), ("glove", b"no archive")])
+def test_archives_that_are_none(server, tmp_path, name, content):
+    (server / fetching.DATA[name].url.rpartition("/")[2]).write_bytes(content)
+    done = fetch("--models", "", "--data", name, "--to", tmp_path / "room")
+    assert done.exit_code == 1 and "does not hold" in done.output and "delete it" in done.output
+    assert "Traceback" not in done.output
+
+
+def test_unknown_names(tmp_path):
+    done = fetch("--models", "MobileNetV7", "--to", tmp_path)
+    assert done.exit_code == 2 and "'MobileNetV7' is none of" in done.output and "ResNet50" in done.output
+    assert "'roses' is none of flowers, news, glove" in fetch("--data", "roses", "--to", tmp_path).output
+
+
+def test_every_model_names_its_files():
+    files = [file for name in ("VGG16", "MobileNet") for file in fetching.model_files(name)]
+    assert [bool(file.hash) for file in files] == [True, True, True, False, False, True]
+    assert ZOO["VGG16"].name.lower() in files[0].name
+
+
+def test_doctor_says_what_the_cache_has(server, index, tmp_path, monkeypatch):
+    archives(server)
+    to = tmp_path / "room"
+    fetch("--data", "news", "--to", to)
+    monkeypatch.setenv("KERAS_HOME", str(to))
+    output = CliRunner().invoke(cli.main, ["doctor"]).output
+    assert f"2 files in {to / 'models'}, all whole" in output
+    assert "flowers: not there; news: there; glove: not there" in output
+    (to / "models" / FULL).write_bytes(b"")
+    assert f"1 damaged: delete {FULL}" in CliRunner().invoke(cli.main, ["doctor"]).output
