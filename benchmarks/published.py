@@ -3,7 +3,7 @@
 TensorFlow's tutorial "Transfer learning and fine-tuning" (tensorflow.org/tutorials/images/transfer_learning) and the
 guide "Transfer learning & fine-tuning" of Keras (keras.io/guides/transfer_learning, in its first edition: the present
 one cuts the epochs to 2 and 1, to save time). Both are for two classes and one output; here there are as many outputs
-as classes. The guide's Xception gives way to the network of the comparison.
+as classes. The guide's Xception gives way to the network of the comparison, whose weights are those of 224 pixels.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,8 @@ from time import perf_counter
 import keras
 import numpy as np
 from keras import layers
+
+from course_utils.sources import load_source
 
 MOST_EPOCHS, PATIENCE = 300, 10  # where training goes on until the validation loss stops falling
 VALIDATION = 0.2  # the share of the labelled pictures that then only tell when to stop
@@ -71,15 +73,13 @@ def train(recipe: Recipe, pictures: np.ndarray, labels: np.ndarray, seed: int, u
     keras.utils.set_random_seed(seed)
     begin = perf_counter()
     x = np.asarray(keras.ops.image.resize(pictures.astype("float32"), (recipe.side,) * 2, antialias=True))
-    base = keras.applications.MobileNetV2(
-        input_shape=(recipe.side, recipe.side, 3), include_top=False, weights="imagenet"
-    )
+    base = load_source("MobileNetV2", classifier=False, input_size=(recipe.side, recipe.side)).model
     base.trainable = False
     inputs = keras.Input((recipe.side, recipe.side, 3))
     y = layers.RandomRotation(recipe.rotation)(layers.RandomFlip("horizontal")(inputs))
     y = base(layers.Rescaling(1 / 127.5, offset=-1)(y), training=False)
     y = layers.Dropout(0.2)(layers.GlobalAveragePooling2D()(y))
-    model = keras.Model(inputs, layers.Dense(labels.max() + 1)(y))
+    model = keras.Model(inputs, layers.Dense(int(labels.max()) + 1)(y))
     norms = [layer for layer in base.layers if isinstance(layer, layers.BatchNormalization)]
     before = [_moving(layer) for layer in norms]
 

@@ -1,0 +1,58 @@
+"""Linear probes of MobileNetV2 on photographs: the known table, and the head on late cuts above every one of them."""
+
+import numpy as np
+import pytest
+
+from course_utils.folders import folder_target
+from course_utils.late_cuts import LateCuts
+from course_utils.probing import cut_features, linear_probe
+from course_utils.sources import load_source
+
+pytestmark = pytest.mark.real
+
+# Accuracy in per cent with 10 pictures per class, at 160 pixels, mean of five draws: measured with another program,
+# centre squares, a logistic regression on standardised features with its penalty chosen by cross-validation.
+KNOWN = {
+    "Conv1_relu": 38.4,
+    "block_3_project_BN": 58.2,
+    "block_6_project_BN": 62.0,
+    "block_12_add": 69.2,
+    "block_13_expand_relu": 70.1,
+    "block_16_project_BN": 73.8,
+    "out_relu": 72.6,
+}
+
+
+@pytest.fixture(scope="module")
+def flowers():
+    from conftest import REAL_DATA
+
+    return folder_target(REAL_DATA / "flowers5", side=160)
+
+
+def test_probes_of_every_cut_are_as_measured_before(flowers, data, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(data / "keras"))
+    source = load_source("MobileNetV2", classifier=False, input_size=(160, 160))
+    known, asked = (cut_features(source, x, tuple(KNOWN)) for x in (flowers.pictures, flowers.test_pictures))
+    draws = [flowers.choose(10, seed) for seed in range(20)]
+    means = {
+        cut: np.mean(
+            [100 * linear_probe(known[cut][d], flowers.labels[d], asked[cut], flowers.test_labels) for d in draws]
+        )
+        for cut in KNOWN
+    }
+    assert {cut: round(means[cut], 1) for cut in KNOWN if abs(means[cut] - KNOWN[cut]) > 1.5} == {}
+
+
+def test_late_cuts_together_are_above_every_single_one(flowers, data, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(data / "keras"))
+    source = load_source("MobileNetV2", classifier=False, input_size=(160, 160))
+    cuts = LateCuts(source).cuts
+    known, asked = (cut_features(source, x, cuts) for x in (flowers.pictures, flowers.test_pictures))
+    together, alone = [], []
+    for seed in range(3):
+        d = flowers.choose(20, seed)
+        made = LateCuts(source).fit(flowers.pictures[d], flowers.labels[d])
+        together.append(made.score(flowers.test_pictures, flowers.test_labels))
+        alone.append([linear_probe(known[c][d], flowers.labels[d], asked[c], flowers.test_labels) for c in cuts])
+    assert np.mean(together) > np.max(np.mean(alone, axis=0)) + 0.01 and np.mean(together) > 0.77
