@@ -121,7 +121,7 @@ def main():
             f"{median(seconds) / one:5.1f} times one pass"
         )
     print(
-        f"limit: {peak / operations:.0f} pictures/s ({operations / 1e6:.0f} MFLOP a picture, and {peak / 1e9:.0f} GFLOP/s "
+        f"limit: {peak / operations:.0f} pictures/s ({operations / 1e6:.0f} MFLOP each, and {peak / 1e9:.0f} GFLOP/s "
         "in the best product of matrices here)"
     )
 
