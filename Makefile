@@ -8,6 +8,6 @@ test:       ; $(PYTHON) course.py test
 lab:        ; $(PYTHON) course.py lab
 notebooks:  ; $(PYTHON) course.py notebooks
 lock:       ; $(PYTHON) course.py lock
-bench:      ; $(PYTHON) course.py --version && .venv/bin/python benchmarks/grading.py && .venv/bin/python benchmarks/attacks.py
+bench:      ; $(PYTHON) course.py --version && for b in grading attacks sweep recipes; do .venv/bin/python benchmarks/$$b.py || exit 1; done
 audit:      ; $(PYTHON) course.py audit --all --mutants
 release:    ; $(PYTHON) course.py release
