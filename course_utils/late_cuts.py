@@ -15,14 +15,16 @@ MIDDLE = 0.8  # the share of the side that the view of the middle keeps
 PENALTY = 0.03  # C of scikit-learn's logistic regression
 
 
-def views(pictures: np.ndarray, mirror: bool = True) -> list[np.ndarray]:
-    """The pictures as they are, and their middle; each also mirrored, where `mirror` says that this changes no class.
+def views(pictures: np.ndarray, middle: bool = True, mirror: bool = True) -> list[np.ndarray]:
+    """The pictures as they are, their middle, and both mirrored; `mirror` must be false where that changes a class.
 
     `pictures` are (n, h, w, 3). The middle is 0.8 h x 0.8 w; a source brings both to its own size.
     """
-    down, right = (round(side * (1 - MIDDLE) / 2) for side in pictures.shape[1:3])
-    plain = [pictures, pictures[:, down : pictures.shape[1] - down, right : pictures.shape[2] - right]]
-    return plain + [view[:, :, ::-1] for view in plain] if mirror else plain
+    found = [pictures]
+    if middle:
+        down, right = (round(side * (1 - MIDDLE) / 2) for side in pictures.shape[1:3])
+        found.append(pictures[:, down : pictures.shape[1] - down, right : pictures.shape[2] - right])
+    return found + [view[:, :, ::-1] for view in found] if mirror else found
 
 
 class LateCuts:
@@ -32,13 +34,13 @@ class LateCuts:
     accuracy on flowers that were not trained on, at 20, 50 and 200 pictures per class, among cuts, views and penalties.
     """
 
-    def __init__(self, source: Source, cuts: tuple[str, ...] = (), mirror: bool = True):
-        """`cuts` are by default the last six; `mirror` as in `views`."""
-        self.source, self.mirror = source, mirror
+    def __init__(self, source: Source, cuts: tuple[str, ...] = (), middle: bool = True, mirror: bool = True):
+        """`cuts` are by default the last six; `middle` and `mirror` as in `views`."""
+        self.source, self.looks = source, {"middle": middle, "mirror": mirror}
         self.cuts = cuts or source.cuts[-CUTS:]
 
     def _features(self, pictures: np.ndarray) -> list[np.ndarray]:
-        parts = [cut_features(self.source, view, self.cuts) for view in views(pictures, self.mirror)]
+        parts = [cut_features(self.source, view, self.cuts) for view in views(pictures, **self.looks)]
         return [np.concatenate([part[cut] for cut in self.cuts], axis=1) for part in parts]
 
     def fit(self, pictures: np.ndarray, labels: np.ndarray) -> "LateCuts":

@@ -15,7 +15,7 @@ def test_views_are_the_picture_its_middle_and_both_mirrored():
     whole, middle, mirrored, both = views(pictures)
     assert whole is pictures and np.array_equal(middle, pictures[:, 2:18, 3:27])
     assert np.array_equal(mirrored, pictures[:, :, ::-1]) and np.array_equal(both, middle[:, :, ::-1])
-    assert len(views(pictures, mirror=False)) == 2
+    assert len(views(pictures, mirror=False)) == 2 and len(views(pictures, middle=False, mirror=False)) == 1
 
 
 @pytest.fixture(scope="module")
