@@ -1,7 +1,12 @@
 """What several test files share."""
 
+import functools
+import http.server
 import re
+import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +24,21 @@ def complains(error: type[Exception], *words: str):
         assert word in message, f"{word!r} is not in {message!r}"
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None or caught.value.__suppress_context__
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """A server on this machine that gives what lies in a folder: its address, with a slash at the end."""
+    running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=folder))
+    threading.Thread(target=running.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{running.server_port}/"
+    running.shutdown()
+    running.server_close()
 
 
 def wave(plane: np.ndarray) -> tuple[float, float]:

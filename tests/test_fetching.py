@@ -1,16 +1,14 @@
 """`course fetch` makes a cache for machines without a network. A server on this machine gives small files."""
 
-import functools
-import http.server
 import io
 import tarfile
-import threading
 import zipfile
 
 import h5py
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from helpers import served
 
 from course_utils import cli, downloads, fetching, weights
 from course_utils.zoo import ZOO
@@ -33,23 +31,15 @@ def server(tmp_path, monkeypatch):
     folder = tmp_path / "server"
     folder.mkdir()
 
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder))
-    threading.Thread(target=running.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{running.server_port}/"
-    monkeypatch.setattr("keras.src.applications.mobilenet_v2.BASE_WEIGHT_PATH", url)
-    for name, data in fetching.DATA.items():
-        moved = {"url": url + data.url.rpartition("/")[2], "hash": None}
-        monkeypatch.setitem(fetching.DATA, name, fetching.Data(**(vars(data) | moved)))
-    for name in (FULL, NO_TOP):
-        with h5py.File(folder / name, "w") as file:
-            file["values"] = np.arange(len(name))
-    yield folder
-    running.shutdown()
-    running.server_close()
+    with served(folder) as url:
+        monkeypatch.setattr("keras.src.applications.mobilenet_v2.BASE_WEIGHT_PATH", url)
+        for name, data in fetching.DATA.items():
+            moved = {"url": url + data.url.rpartition("/")[2], "hash": None}
+            monkeypatch.setitem(fetching.DATA, name, fetching.Data(**(vars(data) | moved)))
+        for name in (FULL, NO_TOP):
+            with h5py.File(folder / name, "w") as file:
+                file["values"] = np.arange(len(name))
+        yield folder
 
 
 def fetch(*arguments):
@@ -130,7 +120,7 @@ def test_archives_that_are_none(server, tmp_path, name, content):
     assert "Traceback" not in done.output
 
 
-def test_unknown_names(tmp_path):
+def test_unknown_names(server, tmp_path):
     done = fetch("--models", "MobileNetV7", "--to", tmp_path)
     assert done.exit_code == 2 and "'MobileNetV7' is none of" in done.output and "ResNet50" in done.output
     assert "'roses' is none of flowers, news, glove" in fetch("--data", "roses", "--to", tmp_path).output

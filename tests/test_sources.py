@@ -1,8 +1,6 @@
 """Loading sources: what they give, and one clear sentence for everything that can go wrong. No network is used."""
 
-import functools
 import gc
-import http.server
 import json
 import shutil
 import socket
@@ -14,6 +12,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from helpers import served
 from keras import layers
 
 from course_utils import downloads, embedded, shapes, weights
@@ -69,18 +68,9 @@ def server(tmp_path, monkeypatch):
     folder = tmp_path / "server"
     folder.mkdir()
 
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder))
-    threading.Thread(target=running.serve_forever, daemon=True).start()
-    monkeypatch.setattr(
-        "keras.src.applications.mobilenet_v2.BASE_WEIGHT_PATH", f"http://127.0.0.1:{running.server_port}/"
-    )
-    yield folder
-    running.shutdown()
-    running.server_close()
+    with served(folder) as address:
+        monkeypatch.setattr("keras.src.applications.mobilenet_v2.BASE_WEIGHT_PATH", address)
+        yield folder
 
 
 def sentence(error: type[CourseError], act) -> str:
