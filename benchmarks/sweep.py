@@ -15,7 +15,7 @@ import click
 from classroom import BUILD
 from recipes import DATA  # sets KERAS_HOME too
 
-N = 25  # pictures per class
+N = 100  # pictures per class
 REPEATS = 3
 
 
@@ -62,7 +62,6 @@ def main():
     target = folder_target(DATA / "flowers5", side=160)
     source = load_source("MobileNetV2", classifier=False, input_size=(160, 160))
     pictures = target.pictures[target.choose(N, 0)]
-    inputs = source.preprocess(pictures)
 
     def together():
         with tempfile.TemporaryDirectory() as cache:
@@ -75,14 +74,9 @@ def main():
                 os.environ["COURSE_CACHE"] = cache
                 cut_features(source, pictures, (cut,))
 
-    def by_predict():
-        for cut in source.cuts:
-            source.prefix(cut).predict(inputs, verbose=0)
-
-    last = keras.Model(source.model.input, keras.layers.GlobalAveragePooling2D()(source.model.output))
-
-    def predict_last():
-        last.predict(inputs, verbose=0)
+    def predict_last():  # a new model each time: what is built and traced for the first call counts, here as there
+        pooled = keras.layers.GlobalAveragePooling2D()(source.model.output)
+        keras.Model(source.model.input, pooled).predict(source.preprocess(pictures), verbose=0)
 
     def ours_last():
         with tempfile.TemporaryDirectory() as cache:
@@ -92,7 +86,6 @@ def main():
     ways = {
         "every cut, one pass": together,
         "every cut, a pass for each": one_by_one,
-        "every cut, model.predict for each": by_predict,
         "last cut": ours_last,
         "last cut, model.predict": predict_last,
     }

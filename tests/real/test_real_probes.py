@@ -10,16 +10,16 @@ from course_utils.sources import load_source
 
 pytestmark = pytest.mark.real
 
-# Accuracy in per cent with 10 pictures per class, at 160 pixels, mean of five draws: measured with another program,
-# centre squares, a logistic regression on standardised features with its penalty chosen by cross-validation.
+# Accuracy in per cent with 10 pictures per class, at 160 pixels, mean and standard deviation over five draws: measured
+# with another program, centre squares, a logistic regression with its penalty chosen by cross-validation.
 KNOWN = {
-    "Conv1_relu": 38.4,
-    "block_3_project_BN": 58.2,
-    "block_6_project_BN": 62.0,
-    "block_12_add": 69.2,
-    "block_13_expand_relu": 70.1,
-    "block_16_project_BN": 73.8,
-    "out_relu": 72.6,
+    "Conv1_relu": (38.4, 4.3),
+    "block_3_project_BN": (58.2, 2.6),
+    "block_6_project_BN": (62.0, 3.1),
+    "block_12_add": (69.2, 3.8),
+    "block_13_expand_relu": (70.1, 2.5),
+    "block_16_project_BN": (73.8, 2.6),
+    "out_relu": (72.6, 3.3),
 }
 
 
@@ -41,18 +41,21 @@ def test_probes_of_every_cut_are_as_measured_before(flowers, data, monkeypatch):
         )
         for cut in KNOWN
     }
-    assert {cut: round(means[cut], 1) for cut in KNOWN if abs(means[cut] - KNOWN[cut]) > 1.5} == {}
+    # The mean of five draws is known to about two fifths of their standard deviation only: twice that is allowed.
+    far = {cut: mean for cut, mean in means.items() if abs(mean - KNOWN[cut][0]) > 2 * KNOWN[cut][1] / 5**0.5}
+    assert not far and all(mean > KNOWN[cut][0] - 1.5 for cut, mean in means.items()), means
 
 
 def test_late_cuts_together_are_above_every_single_one(flowers, data, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(data / "keras"))
     source = load_source("MobileNetV2", classifier=False, input_size=(160, 160))
     cuts = LateCuts(source).cuts
-    known, asked = (cut_features(source, x, cuts) for x in (flowers.pictures, flowers.test_pictures))
+    test_pictures, test_labels = flowers.test_pictures[::3], flowers.test_labels[::3]
+    known, asked = (cut_features(source, x, cuts) for x in (flowers.pictures, test_pictures))
     together, alone = [], []
     for seed in range(3):
         d = flowers.choose(20, seed)
         made = LateCuts(source).fit(flowers.pictures[d], flowers.labels[d])
-        together.append(made.score(flowers.test_pictures, flowers.test_labels))
-        alone.append([linear_probe(known[c][d], flowers.labels[d], asked[c], flowers.test_labels) for c in cuts])
+        together.append(made.score(test_pictures, test_labels))
+        alone.append([linear_probe(known[c][d], flowers.labels[d], asked[c], test_labels) for c in cuts])
     assert np.mean(together) > np.max(np.mean(alone, axis=0)) + 0.01 and np.mean(together) > 0.77
