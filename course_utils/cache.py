@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
@@ -55,6 +55,32 @@ def cached_arrays(key: str, compute: Callable[[], dict[str, np.ndarray]]) -> dic
     arrays = compute()
     _write(path, lambda file: np.savez(file, **arrays))
     return arrays
+
+
+def mapped_pictures(name: str, key: str, side: int, make: Callable[[], Iterable[np.ndarray]]) -> np.ndarray:
+    """Square pictures, uint8 (n, side, side, 3), in a file that is mapped: the system can have their memory back.
+
+    `make` gives them one by one where they are not kept under `key` (a `fingerprint`); of each `name` only the latest
+    are kept. Where nothing can be written, they are in memory. Read-only.
+    """
+    path = cache_folder() / f"{name}-{key[:32]}.uint8"
+    if not path.is_file():
+
+        def write(file: Path) -> None:
+            with file.open("wb") as out:
+                for picture in make():
+                    out.write(np.ascontiguousarray(picture).data)
+
+        _write(path, write)
+        if not path.is_file():
+            return np.array(list(make()), "uint8").reshape(-1, side, side, 3)
+        for old in path.parent.glob(f"{name}-*.uint8"):
+            with suppress(OSError):  # mapped elsewhere, on Windows
+                if old != path:
+                    old.unlink()
+    if not path.stat().st_size:  # which cannot be mapped
+        return np.empty((0, side, side, 3), "uint8")
+    return np.memmap(path, "uint8", "r").reshape(-1, side, side, 3)
 
 
 def cached_table(name: str, settings: dict[str, Any], compute: Callable[[], Any]) -> Any:

@@ -9,10 +9,13 @@ class.
 import hashlib
 import os
 import warnings
+from collections import deque
 from pathlib import Path
 
 import numpy as np
 
+from .cache import cache_folder, cached_arrays, fingerprint, mapped_pictures
+from .downloads import shown
 from .errors import BadInputSize, BadPictures, BadTarget
 from .progress import bar
 from .targets import Target
@@ -49,10 +52,9 @@ def folder_target(path: str | Path, seed: int = 0, side: int = 224, test_share: 
     others: list[Path] = []
     train, test = ([pair for root in part for pair in _labelled(root, others)] for part in roots or ([path], []))
     names = tuple(sorted({name for _, name in train + test}))
-    _enough_memory(path, len(train + test), side, copied=not roots)
-    pictures, files, broken = _read(path, train + test, side)
+    _enough_room(path, len(train + test), side, copied=not roots)
+    pictures, files, broken, digests = _read(path, train + test, side)
     labels = np.array([names.index(name) for _, name in files], "int64")
-    digests = [hashlib.sha256(picture).digest() for picture in pictures]
     first = {digest: k for k, digest in reversed(list(enumerate(digests)))}  # where each picture stands first
     if roots:
         start = len(set(train) & set(files))  # of the test pictures
@@ -77,8 +79,13 @@ def folder_target(path: str | Path, seed: int = 0, side: int = 224, test_share: 
     print(f"{path.name}: {found} ({listed}); {how}.")
     _report(path, others, broken, {files[k][0]: files[same][0] for k, same in copies.items()}, bool(roots))
     question = f"Which of these: {', '.join(names[:8])}{', …' if len(names) > 8 else ''}?"
-    sets = [array for part in parts for array in (pictures[part], labels[part])]
-    return Target(path.name, question, *sets, names)
+    if not roots:  # one part after the other, so that both can be mapped, too
+        order = np.concatenate(parts)
+        key = fingerprint(digests, [int(k) for k in order])
+        pictures = mapped_pictures(_name("split", path, side), key, side, lambda: (pictures[k] for k in order))
+        labels, parts = labels[order], [np.arange(len(parts[0])), np.arange(len(parts[0]), len(order))]
+    train, test = (slice(part[0], part[-1] + 1) for part in parts)
+    return Target(path.name, question, pictures[train], labels[train], pictures[test], labels[test], names)
 
 
 def read_picture(file: str | Path, side: int) -> np.ndarray:
@@ -162,27 +169,56 @@ def _split(labels: np.ndarray, usable: list[int], seed: int, share: float) -> li
     return [np.array(sorted(part), "int64") for part in (train, test)]
 
 
-def _enough_memory(path: Path, pictures: int, side: int, copied: bool) -> None:
+def _enough_room(path: Path, pictures: int, side: int, copied: bool) -> None:
     import psutil
 
-    needed, free = pictures * side * side * 3 * (1 + copied), psutil.virtual_memory().available
-    if needed > 0.8 * free:
+    needed, memory = pictures * side * side * 3 * (1 + copied), psutil.virtual_memory().available
+    place = next(folder for folder in (cache_folder(), *cache_folder().parents) if folder.is_dir())
+    disk = psutil.disk_usage(str(place)).free
+    if needed > 0.8 * max(memory, disk):
         raise BadTarget(
             f"{path} has {pictures:,} pictures, which take {needed / 1e9:.1f} GB at {side} x {side} pixels, and "
-            f"{free / 1e9:.1f} GB are free: give a smaller side=, or take a part of them."
+            f"{disk / 1e9:.1f} GB are free on the disk of {shown(place)}: give a smaller side=, or take a part of them."
         )
 
 
-def _read(path: Path, files: Labelled, side: int) -> tuple[np.ndarray, Labelled, list[Path]]:
-    """The pictures that can be read, the files that they are from, and the files that cannot be read."""
-    pictures, kept, broken = np.empty((len(files), side, side, 3), "uint8"), [], []
-    for file, name in bar(files, label=path.name, unit="pictures"):
-        try:
-            pictures[len(kept)] = read_picture(file, side)
-            kept.append((file, name))
-        except BadPictures:
-            broken.append(file)
-    return pictures[: len(kept)], kept, broken
+def _name(kind: str, path: Path, side: int) -> str:
+    return f"{kind}-{fingerprint(str(path.resolve()), int(side))[:16]}"
+
+
+def _stamp(file: Path) -> list:
+    try:
+        found = file.stat()
+    except OSError:  # a link to nowhere
+        return [str(file)]
+    return [str(file), found.st_size, found.st_mtime_ns]
+
+
+def _read(path: Path, files: Labelled, side: int) -> tuple[np.ndarray, Labelled, list[Path], list[str]]:
+    """The pictures that can be read, the files that they are from, the files that cannot, and the pictures' SHA-256."""
+    key = fingerprint(int(side), [_stamp(file.resolve()) for file, _ in files])
+    seen: dict[str, str] = {}  # of each file, the hash of its pixels, "" where it cannot be read
+
+    def read():
+        for file, _ in bar(files, label=path.name, unit="pictures"):
+            try:
+                picture = read_picture(file, side)
+            except BadPictures:
+                seen[str(file)] = ""
+                continue
+            seen[str(file)] = hashlib.sha256(picture).hexdigest()
+            yield picture
+
+    def hashes():
+        if len(seen) < len(files):  # the pictures are kept, and their hashes are not
+            deque(read(), maxlen=0)
+        return {"hashes": np.array([seen[str(file)] for file, _ in files])}
+
+    pictures = mapped_pictures(_name("folder", path, side), key, side, read)
+    found = cached_arrays(key, hashes)["hashes"].tolist()
+    whole = [pair for pair, value in zip(files, found, strict=True) if value]
+    broken = [file for (file, _), value in zip(files, found, strict=True) if not value]
+    return pictures, whole, broken, [value for value in found if value]
 
 
 def _report(path: Path, others: list[Path], broken: list[Path], copies: dict[Path, Path], given: bool) -> None:

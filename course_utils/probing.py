@@ -4,13 +4,14 @@ Alain & Bengio 2016, "Understanding intermediate layers using linear classifier 
 """
 
 import json
+from collections.abc import Callable
 from itertools import product
 
 import numpy as np
 
 from .cache import cached_arrays, fingerprint
 from .progress import bar
-from .sources import Source
+from .sources import Source, checked
 from .targets import Target
 
 BATCH = 32
@@ -22,17 +23,23 @@ def cut_features(
 ) -> dict[str, np.ndarray]:
     """Pooled features of every cut in one forward pass, kept for the next time: (n, features) for each cut.
 
-    `pictures` are uint8 (n, h, w, 3). A cut's output is averaged over grid x grid cells. Raises `UnknownCut`,
-    `BadPictures`.
+    `pictures` are uint8 (n, h, w, 3), and are brought to the source's size and scale a batch at a time. A cut's output
+    is averaged over grid x grid cells. Raises `UnknownCut`, `BadPictures`.
     """
     import keras
 
     outputs = {cut: source.prefix(cut).output for cut in cuts or source.cuts}
-    return features(keras.Model(source.model.input, outputs), source.preprocess(pictures), grid)
+    every_value = (np.arange(768) % 256).astype("uint8").reshape(1, 16, 16, 3)
+    how = source.preprocess(every_value)  # tells one way of scaling from another
+    return _kept(keras.Model(source.model.input, outputs), checked(pictures), source.scaled, grid, how)
 
 
 def features(model, inputs: np.ndarray, grid: int = 1) -> dict[str, np.ndarray]:
     """`cut_features` for any model with a dictionary of outputs; `inputs` are what the model itself takes."""
+    return _kept(model, inputs, np.asarray, grid)
+
+
+def _kept(model, inputs: np.ndarray, prepare: Callable, grid: int, *key: np.ndarray) -> dict[str, np.ndarray]:
     import keras
 
     def pool(x):
@@ -48,13 +55,13 @@ def features(model, inputs: np.ndarray, grid: int = 1) -> dict[str, np.ndarray]:
         pooled = keras.Model(model.input, {name: pool(x) for name, x in model.output.items()})
         run = tf.function(lambda x: pooled(x, training=False), reduce_retracing=True)
         parts = [
-            run(tf.constant(inputs[start : start + BATCH]))
+            run(tf.constant(prepare(inputs[start : start + BATCH])))
             for start in bar(range(0, len(inputs), BATCH), label="features", unit="batches")
         ]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     architecture = json.loads(model.to_json())["config"] | {"name": ""}  # Keras numbers the names of unnamed models
-    return cached_arrays(fingerprint(architecture, grid, inputs, *model.get_weights()), compute)
+    return cached_arrays(fingerprint(architecture, grid, inputs, *key, *model.get_weights()), compute)
 
 
 def raw_pixels(pictures: np.ndarray) -> np.ndarray:

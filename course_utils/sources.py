@@ -56,9 +56,10 @@ class Source:
         Resized (bilinear, antialiased where they shrink; the whole picture, so its aspect ratio may change), then
         scaled as in the source's training. Raises `BadPictures`.
         """
-        return self._scaled(checked(pictures))
+        return self.scaled(checked(pictures))
 
-    def _scaled(self, pictures: np.ndarray) -> np.ndarray:
+    def scaled(self, pictures: np.ndarray) -> np.ndarray:
+        """`preprocess` for a part of pictures that were `checked` together."""
         x = resized(pictures, self.input_size)
         return np.asarray(self.scaling(x) if self.scaling else x, "float32")
 
@@ -75,7 +76,7 @@ class Source:
         pictures = checked(pictures)
         parts = range(0, len(pictures), _CHUNK)
         return np.concatenate(
-            [self.model.predict_on_batch(self._scaled(pictures[i : i + _CHUNK])) for i in parts]
+            [self.model.predict_on_batch(self.scaled(pictures[i : i + _CHUNK])) for i in parts]
         ).astype("float32")
 
     def top(self, pictures: np.ndarray, k: int = 5) -> list[list[tuple[str, float]]]:

@@ -1,5 +1,8 @@
 """A folder of pictures: what is read from it, what is left out and said, and one sentence where nothing can be."""
 
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,6 +10,7 @@ import pytest
 from helpers import complains
 from PIL import Image
 
+from course_utils import folders
 from course_utils.errors import BadInputSize, BadPictures, BadTarget
 from course_utils.folders import folder_target, read_picture
 from course_utils.targets import load_target
@@ -353,12 +357,71 @@ def test_impossible_settings_are_refused(tmp_path):
             folder_target(folder, test_share=share)
 
 
-def test_more_than_the_memory_holds_is_refused(tmp_path, monkeypatch):
+def test_more_than_disk_and_memory_hold_is_refused(tmp_path, monkeypatch):
     folder = write(tmp_path, {"a": 4, "b": 4})
-    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=2 * 8 * 224 * 224 * 3))
+    room = SimpleNamespace(available=2 * 8 * 224 * 224 * 3, free=1000)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: room)
+    monkeypatch.setattr("psutil.disk_usage", lambda _: room)
     with complains(BadTarget, "8 pictures", "224 x 224", "smaller side="):
         folder_target(folder)
     folder_target(folder, side=180)
+    room.free = 10 * room.available
+    folder_target(folder)
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["split by chance", "its own split"])
+def test_pictures_are_read_once_and_anew_when_a_file_changes(tmp_path, own_cache, monkeypatch, given):
+    folder = tmp_path / "mine"
+    for part in ("train", "test") if given else (".",):
+        write(folder / part, {"a": 4, "b": 4}, start=len(part))
+    (folder / ("train" if given else ".") / "a" / "broken.png").write_bytes(b"no picture")
+    first, read = folder_target(folder, side=16), []
+    monkeypatch.setattr(folders, "read_picture", lambda file, side: read.append(file) or read_picture(file, side))
+    again = folder_target(folder, side=16)
+    assert not read and again.class_names == first.class_names
+    for name in ("pictures", "labels", "test_pictures", "test_labels"):
+        assert np.array_equal(getattr(again, name), getattr(first, name))
+    changed = next(folder.rglob("a/*.png"))
+    Image.fromarray(np.full((9, 9, 3), 7, "uint8")).save(changed)
+    anew = folder_target(folder, side=16)
+    assert len(read) == (17 if given else 9) and any((x == 7).all() for x in (*anew.pictures, *anew.test_pictures))
+    folder_target(folder, side=24)
+    assert len(list(own_cache.glob("folder-*.uint8"))) == 2  # the latest of each size
+
+
+def test_where_nothing_can_be_kept_pictures_are_in_memory(tmp_path, own_cache):
+    own_cache.write_text("a file where the folder should be")
+    target = folder_target(write(tmp_path, {"a": 4, "b": 4}), side=16)
+    assert len(target.pictures) + len(target.test_pictures) == 8
+
+
+MEMORY = """
+import sys
+from course_utils.folders import folder_target
+
+target = folder_target(sys.argv[1], side=224)
+assert target.pictures.sum() and target.test_pictures.sum()
+print(*(line.split()[1] for line in open("/proc/self/status") if line.startswith("RssAnon")))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="no /proc to read a process's own memory from")
+@pytest.mark.parametrize("given", [False, True], ids=["split by chance", "its own split"])
+def test_memory_does_not_grow_with_the_folder(tmp_path, own_cache, given):
+    used = []
+    for count in (10, 250):
+        folder = tmp_path / f"of {count}"
+        for part in ("train", "test") if given else (".",):
+            write(folder / part, {"a": count, "b": count}, start=len(part))
+        done = subprocess.run([sys.executable, "-c", MEMORY, folder], capture_output=True, text=True, check=True)
+        used.append(int(done.stdout.split()[-1]) / 1024)
+    assert used[1] - used[0] < 20, used  # MB; the pictures have 72 MB, and with their own split 144
 
 
 def test_a_picture_that_cannot_be_read_is_named(tmp_path):

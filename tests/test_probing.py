@@ -1,5 +1,7 @@
 """Probes: features of every cut in one pass, kept safely, and what a linear head reads from them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers import complains
@@ -52,6 +54,26 @@ def test_every_cut_in_one_pass_equals_each_prefix_alone(source, empty, monkeypat
         alone = alone.mean((1, 2)) if alone.ndim == 4 else alone
         assert values.shape == (20, alone.shape[-1])
         np.testing.assert_allclose(values, alone, rtol=1e-3, atol=1e-4)
+
+
+def test_pictures_are_prepared_a_batch_at_a_time(source, empty, monkeypatch):
+    sizes, scaled = [], type(source).scaled
+    monkeypatch.setattr(type(source), "scaled", lambda self, x: sizes.append(len(x)) or scaled(self, x))
+    cut_features(source, np.concatenate([PICTURES] * 4), ("b1",))
+    assert sorted(sizes) == [1, 16, 32, 32]
+
+
+def test_another_way_of_scaling_is_another_result(source, empty):
+    first = cut_features(source, PICTURES, ("b1",))["b1"]
+    other = replace(source, scaling=lambda x: source.scaling(255 - x))
+    assert not np.allclose(cut_features(other, PICTURES, ("b1",))["b1"], first)
+
+
+def test_a_dark_batch_of_floats_is_no_mistake(source, empty, monkeypatch):
+    monkeypatch.setattr(probing, "BATCH", 8)
+    pictures = PICTURES.astype("float32")
+    pictures[:8] /= 255
+    assert len(cut_features(source, pictures, ("b1",))["b1"]) == 20
 
 
 def test_a_grid_keeps_the_cells_apart(source, empty):
