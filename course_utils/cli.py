@@ -286,7 +286,7 @@ def _cached() -> Iterator[str]:
     state = f"{len(damaged)} damaged: delete {', '.join(damaged)}" if damaged else "all whole, as far as can be known"
     yield f"Weights  {len(files)} files in {downloads.shown(folder)}" + (f", {state}" if files else "")
     have = [f"{name}: {'there' if fetching.there(data) else 'not there'}" for name, data in fetching.DATA.items()]
-    yield f"Data     {'; '.join(have)} (`course fetch` brings them, in {downloads.shown(weights.data_folder())})"
+    yield f"Data     {'; '.join(have)} (`course fetch --data` brings them, in {downloads.shown(weights.data_folder())})"
     kept = [file.stat().st_size for file in cache.cache_folder().rglob("*") if file.is_file()]
     yield f"Results  {sum(kept) / 2**20:,.0f} MB kept in {downloads.shown(cache.cache_folder())}"
 

@@ -77,6 +77,18 @@ def test_weights_with_and_without_classifier(server, index, tmp_path):
     assert (to / "models" / FULL).read_bytes() == (server / FULL).read_bytes()
 
 
+def test_a_cache_that_cannot_be_written_is_used_as_it_is(server, index, tmp_path, monkeypatch):
+    fetch("--to", tmp_path / "room")
+    (tmp_path / "room" / "models" / downloads.SUMS).unlink()
+
+    def full(path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(downloads, "record", full)
+    done = fetch("--to", tmp_path / "room")
+    assert done.exit_code == 0 and "SHA256SUMS cannot be written (No space left on device)" in done.output
+
+
 def test_one_that_fails_keeps_nothing_else_from_coming(server, index, tmp_path):
     (server / FULL).unlink()
     done = fetch("--to", tmp_path / "room")
