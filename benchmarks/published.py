@@ -1,8 +1,8 @@
 """Two published recipes of transfer learning, written out from their hyperparameters, as published or trained on.
 
 TensorFlow's tutorial "Transfer learning and fine-tuning" (tensorflow.org/tutorials/images/transfer_learning) and the
-guide "Transfer learning & fine-tuning" of Keras (keras.io/guides/transfer_learning, in its first edition: the present
-one cuts the epochs to 2 and 1, to save time). Both are for two classes and one output; here there are as many outputs
+guide "Transfer learning & fine-tuning" of Keras (keras.io/guides/transfer_learning, with its 20 and 10
+epochs). Both are for two classes and one output; here there are as many outputs
 as classes. The guide's Xception gives way to the network of the comparison, whose weights are those of 224 pixels.
 """
 

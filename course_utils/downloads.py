@@ -13,7 +13,6 @@ import threading
 import urllib.error
 import urllib.parse
 import urllib.request
-from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -166,11 +165,11 @@ def _tag(answer) -> str:
 
 def _taken_over(path: Path) -> Path | None:
     """What a process that runs no longer left of `path`, renamed so that no other process goes on with it too."""
-    for left in path.parent.glob(f".*-*-{path.name}"):
-        tag, pid, _ = left.name.split("-", 2)
-        if int(pid) != os.getpid() and psutil.pid_exists(int(pid)):
+    for left in path.parent.iterdir():
+        found = re.fullmatch(rf"(\.[0-9a-f]*)-(\d+)-{re.escape(path.name)}", left.name)
+        if not found or int(found[2]) != os.getpid() and psutil.pid_exists(int(found[2])):
             continue
-        own = left.with_name(f"{tag}-{os.getpid()}-{path.name}")
+        own = left.with_name(f"{found[1]}-{os.getpid()}-{path.name}")
         try:
             left.rename(own)
         except FileNotFoundError:  # somebody else was quicker
@@ -184,8 +183,12 @@ def _ask(url: str, left: Path | None):
     start = left.stat().st_size if left else 0
     if start:
         request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"})
-        with suppress(urllib.error.HTTPError):
+        try:
             answer = urllib.request.urlopen(request, timeout=STALL)
+        except urllib.error.HTTPError as problem:
+            if problem.code != 416:  # out of range: this version is shorter, or is here whole
+                raise
+        else:
             if answer.status == 206 and left.name.startswith(f".{_tag(answer)}-") and _tag(answer):
                 return answer, start
             answer.close()

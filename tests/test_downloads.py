@@ -27,6 +27,7 @@ class Server(http.server.ThreadingHTTPServer):
 
     def __init__(self):
         self.content, self.tag, self.breaks_at, self.asked, self.ranges = CONTENT, '"one"', None, [], True
+        self.busy = False
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_port}/file.bin"
 
@@ -38,6 +39,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         wanted = self.headers.get("Range")
         self.server.asked.append(wanted)
+        if self.server.busy:
+            return self.send_error(503)
         start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and self.server.ranges else 0
         if start >= len(self.server.content):
             return self.send_error(416)
@@ -91,6 +94,18 @@ def test_a_server_that_cannot_go_on_starts_afresh(server, tmp_path, lacks):
     assert len(list(tmp_path.iterdir())) == (lacks == "ranges")
     downloads.fetch(server.url, tmp_path / "file.bin", "a test")
     assert (tmp_path / "file.bin").read_bytes() == CONTENT
+
+
+def test_a_server_that_is_busy_costs_nothing(server, tmp_path):
+    stopped(server, tmp_path / "file.bin")
+    (tmp_path / ".not-ours-file.bin").write_text("left alone")
+    server.busy = True
+    with pytest.raises(SourceUnavailable, match="Service Unavailable"):
+        downloads.fetch(server.url, tmp_path / "file.bin", "a test")
+    server.busy = False
+    server.asked.clear()
+    downloads.fetch(server.url, tmp_path / "file.bin", "a test")
+    assert server.asked == [f"bytes={3 << 20}-"] and (tmp_path / ".not-ours-file.bin").exists()
 
 
 def test_all_there_but_not_yet_named(server, tmp_path):
