@@ -20,8 +20,17 @@ from classroom import BUILD
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("COURSE_DATA") or ROOT.parent / "shared" / "data")
-os.environ["KERAS_HOME"] = str(DATA / "keras")
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+
+def ready() -> None:
+    """Import Keras, and have its weights taken from the folder of real data from then on; exit where there is none."""
+    if not (DATA / "flowers5").is_dir() or not (DATA / "keras" / "models").is_dir():
+        sys.exit(f"There are no flowers5 and keras/models in {DATA}: set COURSE_DATA to their folder.")
+    from course_utils.lesson import start
+
+    start()
+    os.environ["KERAS_HOME"] = str(DATA / "keras")  # not before: Keras, when imported, writes a file there
 
 
 def _ours(source, target, chosen, together: bool) -> tuple[float, float]:
@@ -67,11 +76,7 @@ def _results(source, target, n: int, seed: int) -> Iterator[dict]:
 @click.option("--seeds", default=3, show_default=True)
 def main(ns, seeds):
     """Train every recipe with every number of pictures and every seed."""
-    if not (DATA / "flowers5").is_dir() or not (DATA / "keras" / "models").is_dir():
-        sys.exit(f"There are no flowers5 and keras/models in {DATA}: set COURSE_DATA to their folder.")
-    from course_utils.lesson import start
-
-    start()
+    ready()
     from course_utils.folders import folder_target
     from course_utils.sources import load_source
 

@@ -6,14 +6,13 @@ build/bench/sweep.json. Each figure is the median of several runs, which take tu
 
 import json
 import os
-import sys
 import tempfile
 from statistics import median
 from time import perf_counter
 
 import click
 from classroom import BUILD
-from recipes import DATA  # sets KERAS_HOME too
+from recipes import DATA, ready
 
 N = 100  # pictures per class
 REPEATS = 3
@@ -48,11 +47,7 @@ def _operations(model) -> int:
 @click.command()
 def main():
     """Time both ways on flowers with MobileNetV2."""
-    if not (DATA / "flowers5").is_dir():
-        sys.exit(f"There is no flowers5 in {DATA}: set COURSE_DATA to its folder.")
-    from course_utils.lesson import start
-
-    start()
+    ready()
     import keras
 
     from course_utils.folders import folder_target

@@ -114,7 +114,8 @@ def load_source(
     MobileNetV2 where its weights are in Keras's cache or can be fetched, else the embedded one.
 
     `classifier=False` leaves the classifier out; from Keras that is a smaller file. `input_size`, height and width in
-    pixels, may then differ from the size of the source's training; the weights are those of that size all the same.
+    pixels, may then differ from the size of the source's training, and with a classifier where it takes averages over
+    the picture (not VGG's); the weights are those of the size of training all the same.
     `preprocess` is for a `.keras` file that does not scale its pictures itself: a function from float32 pictures
     0 … 255 (n, h, w, 3) to what the model was trained on.
 
@@ -268,22 +269,27 @@ def _load_embedded(classifier: bool, input_size: tuple[int, int] | None) -> Sour
 def _load_application(entry: ZooEntry, classifier: bool, input_size: tuple[int, int] | None) -> Source:
     trained = (entry.size, entry.size)
     size = input_size or trained
-    if classifier and size != trained:
-        raise BadInputSize(
-            f"{entry.name} with its classifier takes {entry.size} x {entry.size} pixels: "
-            "leave out input_size, or load it with classifier=False."
-        )
     what = f"{entry.name}'s ImageNet weights"
-    if size != trained and not weights.can_build(lambda: entry.build(None, classifier, size)):
-        raise BadInputSize(
-            f"{entry.name} cannot take pictures as small as {size[0]} x {size[1]}: give a larger input_size."
-        )
+    if size != trained:
+        shapes_there = weights.weight_shapes(lambda: entry.build(None, classifier, size))
+        if shapes_there is None:
+            raise BadInputSize(
+                f"{entry.name} cannot take pictures as small as {size[0]} x {size[1]}: give a larger input_size."
+            )
+        if classifier and shapes_there != weights.weight_shapes(lambda: entry.build(None, classifier)):
+            raise BadInputSize(
+                f"{entry.name} with its classifier takes {entry.size} x {entry.size} pixels: "
+                "leave out input_size, or load it with classifier=False."
+            )
     # Always the weights of the size of training: one file serves every size, whichever others are in the cache.
     file = weights.wanted(lambda: entry.build("imagenet", classifier))
     path, how = weights.obtain(file, what)
     try:
         with weights.answering(lambda _: str(path)):
-            model = entry.build("imagenet", classifier, size)
+            model = entry.build("imagenet", classifier, None if classifier else size)
+        if classifier and size != trained:  # Keras gives pretrained classifiers at the size of training only
+            model, pretrained = entry.build(None, classifier, size), model
+            model.set_weights(pretrained.get_weights())
         whole = all(np.isfinite(np.asarray(weight)).all() for weight in model.weights)
     except (OSError, ValueError, KeyError, RuntimeError):
         whole = False

@@ -88,14 +88,13 @@ def wanted(load: Callable) -> KerasFile:
     return asked[0]
 
 
-def can_build(build: Callable) -> bool:
-    """Whether Keras can build a model at all. No memory is taken for weights."""
+def weight_shapes(build: Callable) -> list[tuple] | None:
+    """The shapes of a model's weights, or None where Keras cannot build it. No memory is taken for them."""
     try:
         with without_weights():
-            build()
+            return [tuple(weight.shape) for weight in build().weights]
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def obtain(file: KerasFile, what: str) -> tuple[Path, str]:

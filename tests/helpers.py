@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from course_utils import execution
+
 
 @contextmanager
 def complains(error: type[Exception], *words: str):
@@ -49,3 +51,21 @@ def wave(plane: np.ndarray) -> tuple[float, float]:
     down, right = np.unravel_index(strength.argmax(), strength.shape)
     down = np.fft.fftfreq(n)[down] * n
     return float(np.arctan2(down, right)), float(n / np.hypot(down, right))
+
+
+def told(notebook, kind):
+    """What the notebook displayed as claims (kind "claim") or as checks ("check")."""
+    outputs = [output for cell in execution.code_cells(notebook) for output in cell.outputs]
+    facts = [output.get("metadata", {}).get("course", {}) for output in outputs]
+    return [fact for fact in facts if kind in fact]
+
+
+def on_stderr(notebook):
+    outputs = [output for cell in execution.code_cells(notebook) for output in cell.outputs]
+    return [output.text for output in outputs if output.get("name") == "stderr"]
+
+
+def assert_claims_hold(path, notebook):
+    claims = told(notebook, "claim")
+    assert all(claim["holds"] for claim in claims), [c["claim"] for c in claims if not c["holds"]]
+    assert claims or path.name.startswith("00"), "the notebook claims nothing"

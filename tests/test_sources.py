@@ -391,8 +391,17 @@ def test_one_file_serves_every_input_size(keras_home, weight_files):
     assert source.preprocess(pictures()).shape == (3, 96, 96, 3)
 
 
+def test_a_classifier_that_averages_over_the_picture_serves_every_input_size(keras_home, weight_files):
+    shutil.copy(weight_files / FULL, keras_home)
+    full, source = load_source("MobileNetV2"), load_source("MobileNetV2", input_size=(96, 128))
+    assert "96 x 128 pixels (trained at 224 x 224), 1,000 classes" in source.provenance
+    for one, other in zip(full.model.get_weights(), source.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert source.cuts == full.cuts and source.predict(pictures()).shape == (3, 1000)
+
+
 def test_input_sizes_that_cannot_be(keras_home):
-    assert "with classifier=False" in sentence(BadInputSize, lambda: load_source("MobileNetV2", input_size=(160, 160)))
+    assert "with classifier=False" in sentence(BadInputSize, lambda: load_source("VGG16", input_size=(160, 160)))
     for size in (160, (0, 10), ("a", "b"), (1, 2, 3)):
         text = sentence(BadInputSize, lambda size=size: load_source("MobileNetV2", classifier=False, input_size=size))
         assert "(height, width)" in text

@@ -7,6 +7,7 @@ import sys
 import nbformat
 import pytest
 from conftest import ROOT
+from helpers import assert_claims_hold, on_stderr, told
 
 from course_utils import execution
 
@@ -14,18 +15,6 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 FAST = {"SOURCE": "embedded", "FAST": True}
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-
-
-def told(notebook, kind):
-    """What the notebook displayed as claims (kind "claim") or as checks ("check")."""
-    outputs = [output for cell in execution.code_cells(notebook) for output in cell.outputs]
-    facts = [output.get("metadata", {}).get("course", {}) for output in outputs]
-    return [fact for fact in facts if kind in fact]
-
-
-def on_stderr(notebook):
-    outputs = [output for cell in execution.code_cells(notebook) for output in cell.outputs]
-    return [output.text for output in outputs if output.get("name") == "stderr"]
 
 
 def fill_in(notebook):
@@ -39,12 +28,6 @@ def fill_in(notebook):
         assert len(fences) == 1, f"no single worked answer follows the exercise `{cell.source.splitlines()[0]}`"
         cell.source = fences[0].rstrip("\n")
     return len(exercises)
-
-
-def assert_claims_hold(path, notebook):
-    claims = told(notebook, "claim")
-    assert all(claim["holds"] for claim in claims), [c["claim"] for c in claims if not c["holds"]]
-    assert claims or path.name.startswith("00"), "the notebook claims nothing"
 
 
 @each_notebook

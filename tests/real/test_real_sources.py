@@ -52,5 +52,10 @@ def test_without_classifier_at_another_size():
     assert np.isfinite(source.model.predict_on_batch(source.preprocess(cat))).all()
 
 
+def test_its_classifier_names_a_cat_at_another_size():
+    source = load_source("MobileNetV2", input_size=(128, 160))
+    assert source.top(skimage.data.chelsea()[None])[0][0][0] in CATS
+
+
 def test_auto_takes_it():
     assert load_source("auto").name == "MobileNetV2"
