@@ -292,7 +292,7 @@ def _cached() -> Iterator[str]:
 
 
 if _GRADES:
-    from .grading.commands import audit, grade, release
+    from .grading.commands import audit, export, grade, release, report
 
-    for command in (audit, grade, release):
+    for command in (audit, export, grade, release, report):
         main.add_command(command)

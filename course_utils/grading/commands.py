@@ -1,10 +1,17 @@
-"""The commands of those who teach: `course grade`, `course audit` and `course release`."""
+"""The commands of those who teach: `course grade`, `report`, `export`, `audit` and `release`."""
 
 from pathlib import Path
 
 import click
 
 from ..root import course_root, shown
+
+
+def _course() -> Path:
+    """The nbgrader course in this folder, or the one of this project where there is none."""
+    from . import ASSIGNMENTS
+
+    return Path.cwd() if Path("nbgrader_config.py").is_file() else ASSIGNMENTS
 
 
 @click.command()
@@ -19,15 +26,43 @@ def grade(assignment, jobs, scheduler, students, unsafe_no_sandbox):
     Works on the nbgrader course in this folder, or on the one of this project where there is none. What is graded
     already is not graded again; after Ctrl-C, or whatever else ends it, the same command goes on.
     """
-    from . import ASSIGNMENTS, report
+    from . import report
 
     if jobs and scheduler:
         raise click.UsageError("--jobs is for this machine and --scheduler for a cluster: give one of them.")
-    course = Path.cwd() if Path("nbgrader_config.py").is_file() else ASSIGNMENTS
-    done = report.grade(course, assignment, jobs, scheduler, students, unsafe_no_sandbox)
+    done = report.grade(_course(), assignment, jobs, scheduler, students, unsafe_no_sandbox)
     click.echo(done.text)
     if done.failed:
         raise click.ClickException("\n       ".join(done.failed))
+
+
+@click.command()
+@click.argument("assignment")
+@click.option("--to", "file", type=click.Path(path_type=Path, dir_okay=False), help="Default: results/ASSIGNMENT.html.")
+def report(assignment, file):
+    """Write a page on how the class did: points, each test, the commonest mistakes, who needs a look."""
+    from . import report as graded
+
+    written = graded.write(_course(), assignment, file)
+    click.echo(f"{shown(written)}: open it in a browser. It names students, so keep it among those who teach.")
+
+
+@click.command()
+@click.argument("system", type=click.Choice(["canvas", "moodle"]))
+@click.argument("assignments", nargs=-1)
+@click.option("--roster", type=click.Path(dir_okay=False), help="For Canvas: the CSV file that its gradebook exported.")
+@click.option(
+    "--to", "file", type=click.Path(path_type=Path, dir_okay=False), help="Default: SYSTEM.csv in this folder."
+)
+def export(system, assignments, roster, file):
+    """Write grades as Canvas or Moodle imports them: all assignments, or those that are named."""
+    from . import report as graded
+
+    if roster and system != "canvas":
+        raise click.UsageError("--roster is for Canvas only: Moodle finds students by their names.")
+    file = file or Path(f"{system}.csv")
+    for sentence in graded.export(_course(), system, assignments, file, roster):
+        click.echo(sentence)
 
 
 @click.command()

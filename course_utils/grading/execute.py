@@ -4,6 +4,7 @@ import asyncio
 import atexit
 import hashlib
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from traitlets import Bool, Integer
 from .isolation import NoSandbox, missing, way
 from .judge import Judge
 from .plan import is_test, read_plan
-from .states import Note, State, read_notes, write_notes
+from .states import KEY, Note, State, read_notes, write_notes
 from .students import StudentKernel
 
 UNSAFE = "python3"  # the kernelspec without isolation
@@ -58,11 +59,13 @@ def grade_notebook(notebook: NotebookNode, source: Path, folder: Path, timeout: 
 
     `source` is the assignment's notebook as its author wrote it, in the folder of its files; `folder` holds the
     submission's files. The kernels get copies, each of its own folder. `timeout` is in seconds, for each cell; `kernel`
-    names the kernelspec.
+    names the kernelspec. The metadata tell the seconds that it took, too.
     """
+    begin = time.monotonic()
     notes = [Note(State.GRADED, "This submission was run without isolation.")] if kernel == UNSAFE else []
     notes += _run(_grade(notebook, source, folder, timeout, kernel))
     write_notes(notebook, read_notes(notebook) + notes)
+    notebook.metadata[KEY]["seconds"] = round(time.monotonic() - begin, 1)
 
 
 async def _grade(notebook: NotebookNode, source: Path, folder: Path, timeout: int, kernel: str) -> list[Note]:

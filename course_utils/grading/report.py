@@ -1,10 +1,11 @@
-"""A class graded from the command line, and what the instructor is told in the end."""
+"""A class graded from the command line, and what the instructor gets: a summary, a page, grades for other systems."""
 
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..root import shown
 from . import pipeline
 from .batch import Batch
 from .states import State
@@ -48,6 +49,40 @@ def grade(
         lines.append(f"{by_hand} submissions wait for points by a person (nbgrader formgrader).")
     lines.append(f"Scores, states and what was noticed: {file}.")
     return Report("\n".join(lines), list(batch.failed.values()))
+
+
+def write(course: Path, assignment: str, file: Path | None = None) -> Path:
+    """Write the page on how a class did with an assignment, by default into the course's folder `results`; its path.
+
+    Raises `GradingFailed` where nothing of the assignment was handed in.
+    """
+    from .class_page import write_page
+    from .item_analysis import class_results
+
+    with pipeline.open_course(course, own_exchange=False) as api:
+        file = file or course / "results" / f"{assignment}.html"
+        write_page(class_results(Batch(api, assignment)), file)
+    return file
+
+
+def export(course: Path, system: str, assignments: tuple[str, ...], file: Path, roster: str | None) -> list[str]:
+    """Write grades as `system`, "canvas" or "moodle", imports them, and say what was written and what is not final.
+
+    Without `assignments`, all of them. `roster` is the CSV file of Canvas's gradebook. Raises `GradingFailed`.
+    """
+    from .lms import FORMATS
+
+    settings = {"to": str(file), "assignment": list(assignments)} | ({"roster": roster} if roster else {})
+    with pipeline.open_course(course, own_exchange=False) as api, api.gradebook as gradebook:
+        FORMATS[system](parent=api, **settings).export(gradebook)
+        names = assignments or [assignment.name for assignment in gradebook.assignments]
+        waiting = {name: sum(s.needs_manual_grade for s in gradebook.assignment_submissions(name)) for name in names}
+    told = [f"{shown(file)}: {', '.join(names)}, to be imported in {system.capitalize()}."]
+    return told + [
+        f"Not final: in {name}, {count} submissions wait for points by a person (nbgrader formgrader)."
+        for name, count in waiting.items()
+        if count
+    ]
 
 
 def rows_of(batch: Batch) -> Iterator[dict[str, str | float]]:

@@ -147,6 +147,14 @@ def test_submissions_out_of_form_or_that_end_badly_are_graded_and_say_so(graded)
     }
 
 
+def test_how_long_each_took_is_kept(graded):
+    took = {}
+    for student in WRITTEN:
+        file = graded[0] / "class" / "autograded" / student / TINY / f"{TINY}.ipynb"
+        took[student] = nbformat.read(file, as_version=4).metadata.grading["seconds"]
+    assert took["ida"] >= 4 > took["ann"] > 0  # the one ran into the limit of 4 s
+
+
 def test_feedback_tells_the_score_and_the_rubric(graded):
     page = dict(graded[2])["bob"].read_text("utf-8")
     assert "Twice three is six." in page and "Score: 1.0 / 5.0" in page and "Because." in page
