@@ -4,8 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
-from importlib.metadata import version
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -239,56 +238,16 @@ def _listed(names: str, known: Iterable[str], option: str) -> list[str]:
 
 @main.command()
 def doctor():
-    """Say what this machine has, and which source model the notebooks would take."""
-    import platform
-    import shutil
+    """Look for what goes wrong on people's machines, and say what to do; and which source the notebooks would take."""
+    from .doctor import examine
 
-    import psutil
-
-    gib = 2**30
-    memory, disk = psutil.virtual_memory(), shutil.disk_usage(Path.cwd())
-    click.echo(f"Python   {platform.python_version()} ({sys.executable})")
-    names = ("tensorflow", "keras", "numpy", "jupyterlab", "nbgrader")
-    click.echo(f"Packages {', '.join(f'{name} {version(name)}' for name in names)}")
-    click.echo(
-        f"Machine  {os.cpu_count()} cores, {memory.available / gib:.1f} of {memory.total / gib:.1f} GiB memory free, "
-        f"{disk.free / gib:.1f} GiB of disk free"
-    )
-    click.echo(f"Source   {_automatic_source()}")
-    for line in _cached():
-        click.echo(line)
-
-
-def _automatic_source() -> str:
-    """Which source "auto" would take, and why. Nothing is fetched."""
-    from . import downloads, weights
-    from .lesson import start
-    from .zoo import ZOO
-
-    start()
-    entry = ZOO["MobileNetV2"]
-    file = weights.wanted(lambda: entry.build("imagenet", True))
-    if file.path.is_file():
-        return f"'auto' takes MobileNetV2: its weights are in {downloads.shown(file.path.parent)}"
-    problem = downloads.unreachable(file.url)
-    if problem:
-        return f"'auto' takes the embedded source: MobileNetV2 is not in the cache, and {problem}"
-    return f"'auto' takes MobileNetV2: its weights ({entry.megabytes} MB) can be fetched"
-
-
-def _cached() -> Iterator[str]:
-    """What Keras's cache has, whether it is whole, and what the course itself keeps."""
-    from . import cache, downloads, fetching, weights
-
-    folder = weights.cache_folder()
-    files = sorted(folder.glob("*.h5"))
-    damaged = [file.name for file in files if not downloads.intact(file)]
-    state = f"{len(damaged)} damaged: delete {', '.join(damaged)}" if damaged else "all whole, as far as can be known"
-    yield f"Weights  {len(files)} files in {downloads.shown(folder)}" + (f", {state}" if files else "")
-    have = [f"{name}: {'there' if fetching.there(data) else 'not there'}" for name, data in fetching.DATA.items()]
-    yield f"Data     {'; '.join(have)} (`course fetch --data` brings them, in {downloads.shown(weights.data_folder())})"
-    kept = [file.stat().st_size for file in cache.cache_folder().rglob("*") if file.is_file()]
-    yield f"Results  {sum(kept) / 2**20:,.0f} MB kept in {downloads.shown(cache.cache_folder())}"
+    faults = 0
+    for finding in examine():
+        faults += not finding.fine
+        click.echo(f"{'      ' if finding.fine else 'MEND  '}{finding.what:10} {finding.says}")
+    if faults:
+        raise click.ClickException(f"{faults} {'thing' if faults == 1 else 'things'} to mend, marked MEND above.")
+    click.echo("All is well.")
 
 
 if _GRADES:
