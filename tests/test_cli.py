@@ -117,6 +117,8 @@ def test_test_hands_its_arguments_to_pytest_in_the_courses_folder(folder, starte
     course("test", "-k", "this or that", "--help")
     ((command, where, _),) = started
     assert command == [sys.executable, "-m", "pytest", "-k", "this or that", "--help"]
+    course("test")
+    assert started[-1][0][3:] == ["-n", str(min(os.cpu_count(), 4)), "--dist", "loadfile"]
     assert where == folder
 
 

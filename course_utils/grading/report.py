@@ -46,7 +46,7 @@ def grade(
     lines += [f"  {row['student']}: {row['state']}. {row['noticed']}" for row in now if row["noticed"]]
     by_hand = sum(row["by_hand"] for row in now)
     if by_hand:
-        lines.append(f"{by_hand} submissions wait for points by a person (nbgrader formgrader).")
+        lines.append(f"{by_hand} submissions wait for points by a person (`course lab`, menu Nbgrader, Formgrader).")
     lines.append(f"Scores, states and what was noticed: {file}.")
     return Report("\n".join(lines), list(batch.failed.values()))
 
@@ -79,7 +79,8 @@ def export(course: Path, system: str, assignments: tuple[str, ...], file: Path, 
         waiting = {name: sum(s.needs_manual_grade for s in gradebook.assignment_submissions(name)) for name in names}
     told = [f"{shown(file)}: {', '.join(names)}, to be imported in {system.capitalize()}."]
     return told + [
-        f"Not final: in {name}, {count} submissions wait for points by a person (nbgrader formgrader)."
+        f"Not final: in {name}, {count} submissions wait for points by a person "
+        "(`course lab`, menu Nbgrader, Formgrader)."
         for name, count in waiting.items()
         if count
     ]

@@ -1,0 +1,108 @@
+"""A student in JupyterLab: notebooks, exercises, the slider, an assignment from the fetch to the hand-in."""
+
+import re
+
+import pytest
+from browser_helpers import FIRST, Notebook, lab, picture, student
+from playwright.sync_api import expect
+
+from course_utils.grading import ASSIGNMENTS, pipeline
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """An nbgrader course that has released ps1."""
+    course = tmp_path_factory.mktemp("room") / "class"
+    pipeline.copy_course(ASSIGNMENTS, course, "ps1")
+    with pipeline.open_course(course) as api:
+        pipeline.generate(api, "ps1")
+        pipeline.release(api, "ps1")
+    return course
+
+
+@pytest.fixture(scope="module")
+def url(course):
+    room = course.parent
+    environment = student(room, course)
+    with lab(room / "student", room / "lab.log", **environment) as address:
+        yield address
+
+
+def test_runs_the_first_notebook_and_does_an_exercise_wrong_and_then_right(page, url):
+    notebook = Notebook(page, url, FIRST)
+    notebook.assert_quiet()
+    notebook.run_all()
+    notebook.assert_quiet()
+    expect(page.locator(".jp-OutputArea", has_text="Measured:").first).to_be_attached()
+    expect(page.locator(".jp-OutputArea", has_text="Not so in this run:")).to_have_count(0)
+    exercise = notebook.cell("pictures_in_all = ")
+    expect(exercise.locator(".jp-OutputArea")).to_contain_text("To do:")
+    notebook.replace(exercise, "pictures_in_all = ...", "pictures_in_all = 25")
+    expect(notebook.run(exercise)).to_contain_text("Not yet:")
+    picture(page, "student_exercise_wrong")
+    notebook.replace(exercise, "pictures_in_all = 25", "pictures_in_all = 8 * 25")
+    expect(notebook.run(exercise)).to_contain_text("Right:")
+    notebook.assert_quiet()
+    picture(page, "student_exercise_right")
+
+
+def test_moves_the_slider(page, url):
+    notebook = Notebook(page, url, "notebooks/04_choosing_the_cut.ipynb")
+    assert notebook.run_all(), "no progress bar was seen"
+    notebook.assert_quiet()
+    box = page.locator(".jp-OutputArea", has=page.locator(".widget-hslider")).first
+    box.scroll_into_view_if_needed()
+    shown = box.locator("img").first
+    handle = box.locator(".noUi-handle").first
+    handle.focus()
+    seen, places = {shown.get_attribute("src")}, {box.locator(".widget-readout").first.inner_text()}
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(700)
+        seen.add(shown.get_attribute("src"))
+        places.add(box.locator(".widget-readout").first.inner_text())
+    assert len(seen) == len(places) == 4
+    picture(page, "student_slider")
+
+
+WRONG = "def black_and_white(source):\n    return 0.0, 1.0"
+RIGHT = """import numpy as np
+def black_and_white(source):
+    pictures = np.stack([np.full((64, 64, 3), value, "uint8") for value in (0, 255)])
+    made = source.preprocess(pictures)
+    return float(made[0].mean()), float(made[1].mean())"""
+
+
+def test_fetches_an_assignment_validates_and_submits_it(page, url, course):
+    start = Notebook(page, url, FIRST)
+    start.menu("Nbgrader", "Assignment List")
+    page.get_by_role("button", name="Fetch").click()
+    expect(page.get_by_role("button", name="Submit")).to_be_visible()
+    picture(page, "student_assignments")
+    notebook = Notebook(page, url, "ps1/ps1.ipynb")
+    answer = notebook.cell("def black_and_white(")
+    for code, right in ((WRONG, False), (RIGHT, True)):
+        answer.locator(".cm-content").click()
+        page.keyboard.press("Control+A")
+        page.keyboard.insert_text(code)
+        answer = notebook.cell("def black_and_white(")
+        page.locator(".jp-Toolbar").get_by_role("button", name="Validate").click()
+        dialog = page.locator(".jp-Dialog")
+        expect(dialog).to_contain_text("Validation Results", timeout=120_000)
+        told = dialog.inner_text()
+        assert ("Checks black_and_white()" in told) is not right, told
+        assert right or re.search(
+            "No picture is darker than black .*✗ No picture is darker than black", told, re.DOTALL
+        )
+        picture(page, f"student_validate_{'right' if right else 'wrong'}")
+        dialog.get_by_role("button").last.click()
+    start = Notebook(page, url, FIRST)
+    start.menu("Nbgrader", "Assignment List")
+    page.get_by_role("button", name="Submit").click()
+    expect(page.locator("#submitted_assignments_list")).to_contain_text("ps1")
+    with pipeline.open_course(course) as api:
+        pipeline.collect(api, "ps1")
+        (who,) = api.get_submitted_students("ps1")
+        handed_in = course / "submitted" / who / "ps1" / "ps1.ipynb"
+    assert "made[1].mean()" in handed_in.read_text("utf-8")
+    picture(page, "student_submitted")

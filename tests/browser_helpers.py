@@ -1,0 +1,160 @@
+"""JupyterLab in a real browser: a server of its own for each test file, and what a person does with a notebook."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from playwright.sync_api import Browser, Locator, Page, expect
+
+SCREENS = ROOT / "build" / "screens"
+TOKEN = "for-the-tests"
+FIRST = "notebooks/00_start_here.ipynb"
+_START, _RUN = 60, 240  # seconds: for a server to answer, for a notebook to run
+
+
+def chromium() -> str:
+    """The browser's path. Without one the test is skipped, but never in CI."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if path := shutil.which(name):
+            return path
+    reason = "there is no Chromium here: install Debian's package chromium, or Chrome"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def copy_course(folder: Path) -> Path:
+    """The course's notebooks in a folder where they may be changed, and what makes it a folder of the course."""
+    for name in ("course.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
+    shutil.copytree(ROOT / "notebooks", folder / "notebooks")
+    return folder
+
+
+def student(room: Path, course: Path) -> dict[str, str]:
+    """Make `room`/student, a student's folder of the course, and return the environment in which nbgrader finds the
+    exchange of the nbgrader course `course`."""
+    config = room / "config"
+    config.mkdir()
+    (config / "nbgrader_config.py").write_text(
+        f"c = get_config()\nc.CourseDirectory.course_id = 'transfer-learning'\n{exchange(course)}"
+    )
+    (room / "student").mkdir()
+    copy_course(room / "student")
+    return {"JUPYTER_CONFIG_DIR": str(config)}
+
+
+def exchange(course: Path) -> str:
+    """Lines for nbgrader's settings: the exchange that `pipeline.open_course` makes in a course's folder."""
+    return f"c.Exchange.root = {str(course / 'exchange')!r}\nc.Exchange.cache = {str(course / 'cache')!r}\n"
+
+
+@contextmanager
+def lab(folder: Path, log: Path, **environment: str) -> Iterator[str]:
+    """`course lab` in a folder of the course: its address on this machine."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", "from course_utils.cli import main; main()", "lab", f"--port={port}"]
+    command += ["--no-browser", "--allow-root", f"--IdentityProvider.token={TOKEN}", "--ServerApp.port_retries=0"]
+    with log.open("w") as out:
+        server = subprocess.Popen(command, cwd=folder, env=os.environ | environment, stdout=out, stderr=out)
+        try:
+            url, end = f"http://127.0.0.1:{port}", time.monotonic() + _START
+            while True:
+                try:
+                    urllib.request.urlopen(f"{url}/api?token={TOKEN}", timeout=2).close()
+                    break
+                except OSError:
+                    if server.poll() is not None or time.monotonic() > end:
+                        pytest.fail(f"JupyterLab did not start: {log.read_text()[-2000:]}")
+                    time.sleep(0.2)
+            yield url
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+class Notebook:
+    """A notebook that a person has opened in JupyterLab."""
+
+    def __init__(self, page: Page, url: str, path: str):
+        """Opens it; `path` as seen from the course's folder."""
+        self.page = page
+        page.goto(f"{url}/lab/tree/{path}?reset&token={TOKEN}")
+        expect(page.locator(".jp-Notebook .jp-Cell").first).to_be_visible(timeout=_START * 1000)
+        expect(page.locator(".jp-Toolbar-kernelName")).to_have_text(re.compile("Python 3"), timeout=_START * 1000)
+        expect(page.locator(".jp-Notebook-ExecutionIndicator")).to_have_attribute("data-status", "idle")
+
+    def menu(self, *names: str) -> None:
+        """Choose in the menu bar, as in `menu("Run", "Run All Cells")`."""
+        for name in names:
+            self.page.get_by_role("menuitem", name=name, exact=True).click()
+
+    def cell(self, text: str) -> Locator:
+        """The code cell whose source holds a text."""
+        return self.page.locator(".jp-Notebook .jp-CodeCell").filter(
+            has=self.page.locator(".jp-InputArea-editor", has_text=text)
+        )
+
+    def replace(self, cell: Locator, old: str, new: str) -> None:
+        """Change a cell's source: select it all, and write it anew."""
+        editor = cell.locator(".cm-content")
+        editor.scroll_into_view_if_needed()
+        source = "\n".join(editor.locator(".cm-line").all_inner_texts()).replace("\n\n\n", "\n\n")
+        assert old in source, source
+        editor.click()
+        self.page.keyboard.press("Control+A")
+        self.page.keyboard.insert_text(source.replace(old, new))
+
+    def run(self, cell: Locator) -> Locator:
+        """Run one cell with Ctrl+Enter; its outputs."""
+        before = cell.locator(".jp-InputArea-prompt").inner_text()
+        cell.locator(".cm-content").click()
+        self.page.keyboard.press("Control+Enter")
+        expect(cell.locator(".jp-InputArea-prompt")).not_to_have_text(before)
+        self.rest()
+        return cell.locator(".jp-OutputArea")
+
+    def run_all(self) -> int:
+        """Run every cell, and return in how many looks a progress bar was to be seen."""
+        self.menu("Run", "Run All Cells")
+        expect(self.page.locator(".jp-InputArea-prompt", has_text="[*]").first).to_be_attached()
+        seen, end = 0, time.monotonic() + _RUN
+        while self.page.locator(".jp-InputArea-prompt", has_text="[*]").count():
+            seen += self.page.locator(".jp-OutputArea", has_text=re.compile(r"\d+%\|")).count() > 0
+            assert time.monotonic() < end, "the notebook did not come to its end"
+            self.page.wait_for_timeout(100)
+        self.rest()
+        return seen
+
+    def rest(self) -> None:
+        """Wait until nothing runs."""
+        expect(self.page.locator(".jp-InputArea-prompt", has_text="[*]")).to_have_count(0, timeout=_RUN * 1000)
+
+    def assert_quiet(self) -> None:
+        """No dialog asks anything, nothing is red, nothing failed."""
+        expect(self.page.locator(".jp-Dialog")).to_have_count(0)
+        expect(self.page.locator('[data-mime-type="application/vnd.jupyter.stderr"]')).to_have_count(0)
+        expect(self.page.locator('[data-mime-type="application/vnd.jupyter.error"]')).to_have_count(0)
+
+
+def picture(page: Page, name: str) -> None:
+    """Keep what the browser shows under build/screens."""
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENS / f"{name}.png")
+
+
+def new_page(browser: Browser) -> Page:
+    page = browser.new_page(viewport={"width": 1360, "height": 960})
+    page.set_default_timeout(30_000)
+    return page
