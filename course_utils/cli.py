@@ -84,6 +84,17 @@ def build(source):
         raise click.ClickException("\n       ".join(built.problems))
 
 
+@main.command()
+def book():
+    """Write the course as a site, with search, into build/book/html; the notebooks as they are stored."""
+    from . import book as site
+
+    first = site.build(course_root(), course_root() / "build" / "book")
+    click.echo(f"Open {shown(first)} in a browser, or put its folder on a web server.")
+    if not site.repository(course_root()):
+        click.echo("No page has a link to Colab and Binder: set COURSE_REPOSITORY to the course's public address.")
+
+
 def _become(*command: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> None:
     """Go on as another program of this environment: its signals are its own, and so is its exit status."""
     os.chdir(cwd or Path.cwd())

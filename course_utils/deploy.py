@@ -9,7 +9,7 @@ from .sources import Source
 def deployable(source: Source, model):
     """`model` with the source's preprocessing as its first layers: raw RGB pictures in, the model's answers out.
 
-    `model` takes what `source.preprocess` gives, float32 (n, *input_size, 3), as models made by
+    `model` takes what `source.preprocess` gives, float32 `(n, *input_size, 3)`, as models made by
     `transfer.take_prefix` and `add_head` do. The Keras model returned takes the pictures as they are, uint8 or
     float 0 … 255 of the same size, and holds nothing but Keras's own layers, so that its `.keras` file loads
     anywhere. It shares the layers of `model`: save it when the training is done.

@@ -63,8 +63,11 @@ def start(seed: int = 0) -> None:
 def _tell(mark: str, colour: str, text: str, facts: dict[str, Any]) -> None:
     from IPython.display import display
 
-    border = f"border-left: 4px solid {colour}; padding: 0.3em 0.8em; margin: 0.3em 0"
-    page = f'<div style="{border}"><b style="color: {colour}">{mark}</b> {html.escape(text)}</div>'
+    # A light ground of its own, as its colours are too dark to be read on a dark page.
+    style = (
+        f"border-left: 4px solid {colour}; padding: 0.3em 0.8em; margin: 0.3em 0; background: #f4f6f5; color: #1d1d1f"
+    )
+    page = f'<div style="{style}"><b style="color: {colour}">{mark}</b> {html.escape(text)}</div>'
     display({"text/plain": f"{mark} {text}", "text/html": page}, raw=True, metadata={"course": facts})
 
 

@@ -52,7 +52,7 @@ class Built:
 
 
 @cache
-def _drawn(tex: str) -> str:
+def drawn(tex: str) -> str:
     """A formula as a picture, by matplotlib's own TeX, or its source where that does not know a command."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.mathtext import math_to_image
@@ -70,7 +70,7 @@ class _Renderer(IPythonRenderer):
     """Markdown as nbconvert renders it, with formulas drawn: MathJax would have to come from the network."""
 
     def inline_math(self, body):
-        return _drawn(body)
+        return drawn(body)
 
     def block_html(self, html):
         """HTML as it was written: with pictures embedded, nbconvert would close each tag that a block leaves open."""
@@ -82,7 +82,7 @@ class _Renderer(IPythonRenderer):
         return super().link(text, url, title)
 
     def block_math(self, body):
-        return f'<p style="text-align: center">{_drawn(body)}</p>'
+        return f'<p style="text-align: center">{drawn(body)}</p>'
 
 
 class _Exporter(HTMLExporter):

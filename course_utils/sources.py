@@ -51,7 +51,7 @@ class Source:
     scaling: Scaling | None = field(default=None, repr=False)  # None: the model takes 0 … 255 as it is
 
     def preprocess(self, pictures: np.ndarray) -> np.ndarray:
-        """Pictures (n, h, w, 3), RGB, uint8 or float 0 … 255, as the model wants them: float32, (n, *input_size, 3).
+        """Pictures (n, h, w, 3), RGB, uint8 or float 0 … 255, as the model wants them: float32, `(n, *input_size, 3)`.
 
         Resized (bilinear, antialiased where they shrink; the whole picture, so its aspect ratio may change), then
         scaled as in the source's training. Raises `BadPictures`.

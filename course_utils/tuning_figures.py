@@ -29,6 +29,28 @@ def block_lines(blocks, lines: dict[str, tuple], ylabel: str, title: str):
     return figure
 
 
+def training_panels(history: dict):
+    """How a training went, `history` as `dashboard.dashboard` keeps it: loss, accuracy, gradients and drift over steps.
+
+    Of many blocks, five are drawn, from the first to the last.
+    """
+    figure, axes = new_figure(2, 2, figsize=(WIDTH, 4.6), sharex=True)
+    steps, names = history["step"], list(history["gradient"])
+    some = [names[k] for k in np.unique(np.linspace(0, len(names) - 1, 5).round().astype(int))]
+    axes[0, 0].plot(steps, history["loss"], "o-", ms=3, color=GREY)
+    axes[0, 0].set(ylabel="loss (mean so far)")
+    for name, mark in zip(("batch", "held out"), MARKS, strict=False):
+        axes[0, 1].plot(steps, history[name], f"{mark}-", ms=3, label="training batch" if name == "batch" else name)
+    axes[0, 1].set(ylabel="accuracy (%)", ylim=(0, 103))
+    axes[0, 1].legend(fontsize=8)
+    for ax, kind, label in ((axes[1, 0], "gradient", "gradient norm"), (axes[1, 1], "drift", "drift (%)")):
+        for block, mark in zip(some, cycle(MARKS), strict=False):
+            ax.plot(steps, history[kind][block], f"{mark}-", ms=3, label=block)
+        ax.set(xlabel="step", ylabel=label)
+    axes[1, 0].legend(fontsize=8)
+    return figure
+
+
 def trade_off(points: dict[str, tuple], xlabel: str, ylabel: str, title: str, start: tuple[str, float] | None = None):
     """What is gained against what is kept: `points` maps a recipe to (x, y), arrays over the draws, in per cent.
 

@@ -1,6 +1,14 @@
 """Interaction for JupyterLab. Where no widget runs (a page, a print) one sentence stands in its place."""
 
 import io
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from .errors import BadPictures
+from .folders import read_picture
 
 
 def drawn(figure) -> bytes:
@@ -20,7 +28,6 @@ def picture_slider(pictures: dict[str, bytes], label: str, first: str):
     while it moves, so it follows the hand.
     """
     import ipywidgets
-    from IPython.display import display
 
     slider = ipywidgets.SelectionSlider(
         options=list(pictures), value=first, description=label, layout=ipywidgets.Layout(width="32em")
@@ -28,9 +35,62 @@ def picture_slider(pictures: dict[str, bytes], label: str, first: str):
     picture = ipywidgets.Image(value=pictures[first], format="png", layout=ipywidgets.Layout(max_width="100%"))
     slider.observe(lambda change: setattr(picture, "value", pictures[change["new"]]), names="value")
     box = ipywidgets.VBox([slider, picture])
-    page = box._repr_mimebundle_()
-    page["text/plain"] = (
-        f"In JupyterLab a slider ({label}: {', '.join(pictures)}) stands here; run the cell to have it."
-    )
-    display(page, raw=True)
+    show_widget(box, f"In JupyterLab a slider ({label}: {', '.join(pictures)}) stands here; run the cell to have it.")
     return box
+
+
+def explorer(pictures: dict[str, np.ndarray], places: tuple[str, ...], label: str, view: Callable, side: int):
+    """Choose a picture, or bring one of your own, and a place: what `view` draws of both; returned for tests.
+
+    `pictures` maps names to uint8 (h, w, 3); `view(picture, place)` gives a PNG, which is asked for once for each
+    choice. A file that is brought is read as `folders.read_picture` does, (side, side, 3); what cannot be read is said
+    below, and the picture before it stays.
+    """
+    import ipywidgets
+
+    known, made = dict(pictures), {}
+    choice = ipywidgets.Dropdown(options=list(known), description="picture")
+    slider = ipywidgets.SelectionSlider(options=list(places), description=label, layout={"width": "32em"})
+    upload = ipywidgets.FileUpload(accept="image/*", description="My own picture")
+    said = ipywidgets.Label()
+    picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(max_width="100%"))
+
+    def draw(_=None):
+        key = choice.value, slider.value
+        if key not in made:
+            made[key] = view(known[choice.value], slider.value)
+        picture.value = made[key]
+
+    def bring(change):
+        for file in change["new"]:
+            with tempfile.TemporaryDirectory() as folder:
+                copy = Path(folder) / Path(file["name"]).name
+                copy.write_bytes(file["content"])
+                try:
+                    known[copy.name] = read_picture(copy, side)
+                except BadPictures:
+                    said.value = f"{copy.name} is damaged or no picture: open it in a viewer, and save it again."
+                    continue
+            said.value = ""
+            for place in places:  # of a picture of the same name
+                made.pop((copy.name, place), None)
+            choice.options = list(known)
+            choice.value = copy.name
+            draw()
+
+    choice.observe(draw, names="value")
+    slider.observe(draw, names="value")
+    upload.observe(bring, names="value")
+    draw()
+    box = ipywidgets.VBox([ipywidgets.HBox([choice, upload]), slider, said, picture])
+    show_widget(box, f"In JupyterLab pictures ({', '.join(pictures)}) and a slider ({label}) stand here; run the cell.")
+    return box
+
+
+def show_widget(box, otherwise: str) -> None:
+    """Show a widget, and a sentence where none runs."""
+    from IPython.display import display
+
+    page = box._repr_mimebundle_()
+    page["text/plain"] = otherwise
+    display(page, raw=True)

@@ -125,6 +125,14 @@ class Notebook:
         self.rest()
         return cell.locator(".jp-OutputArea")
 
+    def run_above(self, cell: Locator) -> None:
+        """Run every cell above this one."""
+        cell.locator(".cm-content").scroll_into_view_if_needed()
+        cell.locator(".cm-content").click()
+        self.menu("Run", "Run All Above Selected Cell")
+        expect(self.page.locator(".jp-InputArea-prompt", has_text="[*]").first).to_be_attached()
+        self.rest()
+
     def run_all(self) -> int:
         """Run every cell, and return in how many looks a progress bar was to be seen."""
         self.menu("Run", "Run All Cells")

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from browser_helpers import FIRST, Notebook, lab, picture, student
+from PIL import Image
 from playwright.sync_api import expect
 
 from course_utils.grading import ASSIGNMENTS, pipeline
@@ -63,6 +64,56 @@ def test_moves_the_slider(page, url):
         places.add(box.locator(".widget-readout").first.inner_text())
     assert len(seen) == len(places) == 4
     picture(page, "student_slider")
+
+
+def test_looks_at_a_picture_of_ones_own_with_the_explorer(page, url, tmp_path):
+    Image.new("RGB", (80, 60), (250, 120, 30)).save(tmp_path / "mine.png")
+    notebook = Notebook(page, url, "notebooks/03_layer_features.ipynb")
+    cell = notebook.cell("widgets.explorer(")
+    notebook.run_above(cell)
+    notebook.run(cell)
+    notebook.assert_quiet()
+    shown, seen = cell.locator(".jupyter-widgets img").first, set()
+
+    def new_picture():
+        page.wait_for_timeout(1500)
+        assert shown.get_attribute("src") not in seen
+        seen.add(shown.get_attribute("src"))
+
+    new_picture()
+    cell.locator(".widget-dropdown select").select_option(index=2)
+    new_picture()
+    cell.locator(".noUi-handle").focus()
+    page.keyboard.press("ArrowRight")
+    new_picture()
+    with page.expect_file_chooser() as chooser:
+        cell.get_by_role("button", name=re.compile("My own picture")).click()
+    chooser.value.set_files(tmp_path / "mine.png")
+    expect(cell.locator(".widget-dropdown select")).to_have_value("mine.png")
+    new_picture()
+    picture(page, "student_explorer")
+
+
+def test_stops_a_training_at_the_dashboard(page, url):
+    notebook = Notebook(page, url, "notebooks/06_fine_tuning.ipynb")
+    cell = notebook.cell("watch = dashboard(")
+    notebook.replace(cell, "steps_tune = 20 if FAST else 60", "steps_tune = 100_000")
+    cell = notebook.cell("watch = dashboard(")
+    notebook.run_above(cell)
+    cell.locator(".cm-content").click()
+    page.keyboard.press("Control+Enter")
+    how = cell.get_by_text("To stop the training")
+    expect(how).to_be_visible(timeout=60_000)
+    expect(cell.locator(".jupyter-widgets img").first).to_have_attribute("src", re.compile("blob:|data:"))
+    page.wait_for_timeout(4000)  # some drawings
+    picture(page, "student_dashboard")
+    page.locator(
+        '.jp-Toolbar [data-command="notebook:interrupt-kernel"], .jp-Toolbar [title^="Interrupt"]'
+    ).first.click()
+    expect(cell.locator(".jp-InputArea-prompt")).not_to_have_text("[*]:", timeout=20_000)  # all steps take hours
+    expect(how).to_be_hidden()
+    expect(cell.locator(".jp-RenderedImage img")).to_have_count(1)  # how it ended
+    notebook.assert_quiet()
 
 
 WRONG = "def black_and_white(source):\n    return 0.0, 1.0"

@@ -1,0 +1,101 @@
+"""The course as a site: the notebooks with their outputs, the instructors' pages and a reference, built by Sphinx."""
+
+import base64
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from html import escape
+from importlib.util import find_spec
+from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_output
+
+from . import execution
+from .errors import NotSetUp
+from .root import PACKAGE
+
+
+def build(root: Path, folder: Path) -> Path:
+    """Build the site of the course in `root` into `folder`/html, from a copy in `folder`/source; its first page.
+
+    Launch links need the course's public address: COURSE_REPOSITORY, else git's `origin` where it is a web address.
+    Raises `NotSetUp`, where Sphinx is missing or finds something wrong.
+    """
+    if not find_spec("sphinx") or not find_spec("myst_nb"):
+        raise NotSetUp("Sphinx is not installed here: install the course with its book (pip install -e '.[book]').")
+    source, made = folder / "source", folder / "html"
+    for old in (source, made):
+        shutil.rmtree(old, ignore_errors=True)
+    write_source(root, source)
+    environment = os.environ | {"COURSE_REPOSITORY": repository(root), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-m", "sphinx", "-b", "html", "-q", "-W", "--keep-going", "-d", str(folder / "trees")]
+    done = subprocess.run([*command, str(source), str(made)], env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise NotSetUp(f"The site could not be built, as Sphinx says: {done.stderr.strip()}")
+    return made / "index.html"
+
+
+def repository(root: Path) -> str:
+    """The course's public address, or "" where none is known."""
+    if given := os.environ.get("COURSE_REPOSITORY"):
+        return given
+    asked = ["git", "-C", str(root), "remote", "get-url", "origin"]
+    try:
+        told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:  # no git
+        return ""
+    return told.removesuffix(".git") if told.startswith("https://") else ""
+
+
+def write_source(root: Path, folder: Path) -> None:
+    """Everything that Sphinx reads, in one folder."""
+    shutil.copytree(root / "docs" / "book", folder, ignore=shutil.ignore_patterns("*.css", "__pycache__"))
+    static = folder / "_static"
+    (static / "pictures").mkdir(parents=True)
+    (folder / "notebooks").mkdir()
+    shutil.copy(root / "docs" / "book" / "course.css", static)
+    for name in ("picture.png", "grading.md", "assignments.md"):
+        shutil.copy(root / "docs" / name, folder)
+    for path in sorted((root / "notebooks").glob("*.ipynb")):
+        notebook = execution.read(path)
+        execution.drop_widgets(notebook)
+        _place_pictures(notebook, static / "pictures", path.stem)
+        nbformat.write(notebook, folder / "notebooks" / path.name)
+    (folder / "reference.md").write_text(_reference(), "utf-8")
+
+
+def _place_pictures(notebook: nbformat.NotebookNode, folder: Path, name: str) -> None:
+    """Put each output's picture into a file, and an `img` with its description in its place."""
+    count = 0
+    for cell in execution.code_cells(notebook):
+        for k, output in enumerate(cell.outputs):
+            if "image/png" not in output.get("data", ()):
+                continue
+            data, count = base64.b64decode(output.data["image/png"]), count + 1
+            file = folder / f"{name}_{count:02}.png"
+            file.write_bytes(data)
+            width, height = (int.from_bytes(data[start : start + 4], "big") for start in (16, 20))  # PNG's header
+            alt = escape(output.metadata.get("image/png", {}).get("alt", ""))
+            size = f'width="{width}" height="{height}" loading="lazy"'
+            page = f'<img src="../_static/pictures/{file.name}" alt="{alt}" {size}>'
+            cell.outputs[k] = new_output("display_data", {"text/html": page})
+
+
+def modules() -> Iterator[tuple[str, str]]:
+    """The package's public modules with the first line of what they say of themselves, those of grading last."""
+    files = sorted(PACKAGE.glob("*.py")) + sorted((PACKAGE / "grading").glob("*.py"))
+    for file in files:
+        name = ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+        if lead := re.match(r'"""(.+?)(?:"""|\n)', file.read_text("utf-8")):
+            yield name, lead[1].strip()
+
+
+def _reference() -> str:
+    parts = ["# Reference\n\nThe helpers of the notebooks, and the grading, as their docstrings tell.\n"]
+    for name, _ in modules():
+        parts.append(f"## {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n```\n")
+    return "\n".join(parts)

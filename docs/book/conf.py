@@ -1,0 +1,64 @@
+"""Sphinx's settings for the site that `course book` builds. The pages are put together by course_utils/book.py."""
+
+import os
+
+from docutils import nodes
+
+from course_utils.publish import drawn
+
+project = html_title = "Transfer learning"
+author = "The authors of the course"
+copyright = "the authors; MIT licence"
+language = "en"
+
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+nb_execution_mode = "off"  # the notebooks come with the outputs of a full run
+myst_enable_extensions = ["dollarmath", "smartquotes"]
+myst_heading_anchors = 3
+default_role = "literal"  # docstrings put code between single backticks
+autodoc_member_order = "bysource"
+
+html_theme = "sphinx_book_theme"
+html_favicon = "favicon.svg"
+html_context = {"default_mode": "auto"}
+html_static_path = ["_static"]
+html_css_files = ["course.css"]
+html_show_sourcelink = False
+html_math_renderer = "drawn"
+html_theme_options = {
+    "show_toc_level": 2,
+    "navigation_with_keys": False,
+    "use_download_button": True,
+    "use_fullscreen_button": False,
+    "navbar_start": [],
+    "navbar_center": [],
+    "navbar_end": [],
+    "navbar_persistent": [],
+}
+if repository := os.environ.get("COURSE_REPOSITORY"):
+    html_theme_options |= {
+        "repository_url": repository,
+        "repository_branch": "main",
+        "use_repository_button": True,
+        "path_to_docs": "",
+        "launch_buttons": {
+            "colab_url": "https://colab.research.google.com",
+            "binderhub_url": "https://mybinder.org",
+            "notebook_interface": "jupyterlab",
+        },
+    }
+
+
+def _inline(self, node):
+    self.body.append(drawn(node.astext()))
+    raise nodes.SkipNode
+
+
+def _block(self, node):
+    self.body.append(f'<p class="maths">{drawn(node.astext())}</p>')
+    raise nodes.SkipNode
+
+
+def setup(app):
+    """Formulas as pictures: MathJax would have to come from the network."""
+    app.add_html_math_renderer("drawn", (_inline, None), (_block, None))

@@ -1,0 +1,90 @@
+"""The dashboard measures what it says, changes nothing of the training, and can stop it."""
+
+import signal
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from course_utils.dashboard import dashboard
+from course_utils.training import gradient_norms
+
+BLOCKS = {"one": "body", "two": "body", "head": "head"}
+
+
+def network():
+    keras.utils.set_random_seed(3)
+    x = keras.Input((4,))
+    y = layers.Dense(5, activation="relu", name="two")(layers.Dense(6, name="one")(x))
+    model = keras.Model(x, layers.Dense(3, activation="softmax", name="head")(y))
+    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+    return model
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    pages = []
+    monkeypatch.setattr("IPython.display.display", lambda page, raw, **_: pages.append(page))
+    return pages
+
+
+def data(n=64):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(n, 4)).astype("float32")
+    return x, (x[:, 0] > 0) + (x[:, 1] > 0)
+
+
+def train(model, *callbacks, epochs=4):
+    x, y = data()
+    keras.utils.set_random_seed(5)
+    model.fit(x, y, batch_size=16, epochs=epochs, verbose=0, shuffle=False, callbacks=list(callbacks))
+
+
+def test_it_changes_nothing_and_measures_the_end(shown):
+    alone, watched = network(), network()
+    start = [np.array(weight) for weight in watched.get_weights()]
+    batch, held_out = (part[:16] for part in data()), (part[16:] for part in data())
+    batch, held_out = tuple(batch), tuple(held_out)
+    watch = dashboard(watched, batch, held_out, BLOCKS, every=4)
+    train(alone)
+    train(watched, watch)
+    for one, other in zip(alone.get_weights(), watched.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    told = watch.history
+    assert told["step"] == [0, 4, 8, 12, 16]
+    right = np.mean(watched.predict(held_out[0], verbose=0).argmax(1) == held_out[1])
+    assert told["held out"][-1] == pytest.approx(100 * right)
+    norms = gradient_norms(watched, *batch)
+    assert told["gradient"]["body"][-1] == pytest.approx((norms["one"] ** 2 + norms["two"] ** 2) ** 0.5, rel=1e-5)
+    head, before = watched.get_weights()[-2:], start[-2:]
+    moved = sum(np.sum((a - b) ** 2) for a, b in zip(head, before, strict=True))
+    assert told["drift"]["head"][-1] == pytest.approx(
+        100 * (moved / sum(np.sum(b**2) for b in before)) ** 0.5, rel=1e-4
+    )
+    assert told["drift"]["body"][0] == 0 < told["drift"]["body"][-1]
+
+
+def test_where_no_widget_runs_the_end_stands_as_a_picture(shown):
+    model = network()
+    batch = tuple(part[:16] for part in data())
+    train(model, dashboard(model, batch, batch, BLOCKS))
+    assert "below is how it ended" in shown[0]["text/plain"]
+    assert shown[1]["image/png"].startswith(b"\x89PNG") and "drift of each block" in shown[1]["text/plain"]
+
+
+def test_an_interrupt_stops_the_training_and_a_second_one_is_as_ever(shown):
+    model, before = network(), signal.getsignal(signal.SIGINT)
+    batch = tuple(part[:16] for part in data())
+    watch = dashboard(model, batch, batch, BLOCKS, every=1)
+
+    class Press(keras.callbacks.Callback):
+        def on_train_batch_end(self, index, logs=None):
+            if watch.history["step"][-1] == 6:
+                signal.raise_signal(signal.SIGINT)
+                assert signal.getsignal(signal.SIGINT) is before
+
+    train(model, watch, Press(), epochs=50)
+    assert watch.history["step"][-1] == 6  # in the middle of the second epoch
+    train(model, watch, epochs=1)
+    assert signal.getsignal(signal.SIGINT) is before
