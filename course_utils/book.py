@@ -27,6 +27,8 @@ def build(root: Path, folder: Path) -> Path:
     """
     if not find_spec("sphinx") or not find_spec("myst_nb"):
         raise NotSetUp("Sphinx is not installed here: install the course with its book (pip install -e '.[book]').")
+    if not (root / "docs" / "book").is_dir():
+        raise NotSetUp(f"There is no docs/book in {root}: take the course's repository, as students' copies lack it.")
     source, made = folder / "source", folder / "html"
     for old in (source, made):
         shutil.rmtree(old, ignore_errors=True)

@@ -51,7 +51,7 @@ def explorer(pictures: dict[str, np.ndarray], places: tuple[str, ...], label: st
     known, made = dict(pictures), {}
     choice = ipywidgets.Dropdown(options=list(known), description="picture")
     slider = ipywidgets.SelectionSlider(options=list(places), description=label, layout={"width": "32em"})
-    upload = ipywidgets.FileUpload(accept="image/*", description="My own picture")
+    upload = ipywidgets.FileUpload(accept="image/*", description="My own picture", layout={"width": "12em"})
     said = ipywidgets.Label()
     picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(max_width="100%"))
 

@@ -156,8 +156,11 @@ class Notebook:
         expect(self.page.locator('[data-mime-type="application/vnd.jupyter.error"]')).to_have_count(0)
 
 
-def picture(page: Page, name: str) -> None:
-    """Keep what the browser shows under build/screens."""
+def picture(page: Page, name: str, of: Locator | None = None) -> None:
+    """Keep what the browser shows under build/screens, with one part of it at the top of the view."""
+    if of:
+        of.evaluate("part => part.scrollIntoView({block: 'start'})")
+        page.wait_for_timeout(300)
     SCREENS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SCREENS / f"{name}.png")
 

@@ -6,10 +6,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser_helpers import new_page, picture
 from conftest import ROOT
-from helpers import served
+from helpers import complains, served
 from playwright.sync_api import expect
 
 from course_utils import book
+from course_utils.errors import NotSetUp
 
 REPOSITORY = "https://github.com/example/course"
 GRAVE = ("serious", "critical")
@@ -107,6 +108,11 @@ def test_readable_on_a_phone(browser, site, pages):
     picture(page, "book_phone")
     page.close()
     assert not wide, wide
+
+
+def test_a_copy_without_its_texts_is_told(tmp_path):
+    with complains(NotSetUp, "docs/book", "repository"):
+        book.build(tmp_path, tmp_path / "book")
 
 
 def test_without_a_public_address_there_are_no_launch_links(tmp_path, monkeypatch):

@@ -91,7 +91,7 @@ def test_looks_at_a_picture_of_ones_own_with_the_explorer(page, url, tmp_path):
     chooser.value.set_files(tmp_path / "mine.png")
     expect(cell.locator(".widget-dropdown select")).to_have_value("mine.png")
     new_picture()
-    picture(page, "student_explorer")
+    picture(page, "student_explorer", cell.locator(".jp-OutputArea"))
 
 
 def test_stops_a_training_at_the_dashboard(page, url):
@@ -106,7 +106,7 @@ def test_stops_a_training_at_the_dashboard(page, url):
     expect(how).to_be_visible(timeout=60_000)
     expect(cell.locator(".jupyter-widgets img").first).to_have_attribute("src", re.compile("blob:|data:"))
     page.wait_for_timeout(4000)  # some drawings
-    picture(page, "student_dashboard")
+    picture(page, "student_dashboard", how)
     page.locator(
         '.jp-Toolbar [data-command="notebook:interrupt-kernel"], .jp-Toolbar [title^="Interrupt"]'
     ).first.click()
