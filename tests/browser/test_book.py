@@ -66,7 +66,7 @@ def test_every_page_loads_and_no_link_or_picture_is_broken(browser, site, pages)
 def test_no_serious_fault_of_accessibility(browser, site, pages, scheme):
     _, url = site
     page, faults = new_page(browser), {}
-    page.emulate_media(color_scheme=scheme)
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     for path in pages:
         page.goto(url + path)
         for found in Axe().run(page).response["violations"]:

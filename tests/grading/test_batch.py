@@ -225,8 +225,9 @@ def test_without_isolation_every_notebook_and_the_report_say_so(course, monkeypa
 
 
 SCRIPT = """
-import sys
+import signal, sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal, also where tests run in the background
 sys.path.insert(0, {tests!r})
 import grading_stub
 from course_utils.grading import report, work
