@@ -4,7 +4,7 @@ from itertools import cycle
 
 import numpy as np
 
-from .figures import BLUE, GREY, MARKS, ORANGE, VERMILION, WIDTH, new_figure
+from .figures import BLUE, GREY, MARKS, ORANGE, VERMILION, WIDTH, name_depths, new_figure, room_for
 
 
 def verdict_panels(cuts, panels: dict[str, dict], ylabel: str, title: str):
@@ -15,7 +15,9 @@ def verdict_panels(cuts, panels: dict[str, dict], ylabel: str, title: str):
     """
     columns = 2
     rows = -(-len(panels) // columns)
-    figure, axes = new_figure(rows, columns, figsize=(WIDTH, 2.9 * rows + 0.5), sharey=True, squeeze=False)
+    figure, axes = new_figure(
+        rows, columns, figsize=(WIDTH, (2.9 + room_for(cuts)) * rows + 0.5), sharey=True, squeeze=False
+    )
     for ax, (name, panel) in zip(axes.flat, panels.items(), strict=False):
         best = panel["best"]
         for k, worse in enumerate(panel["worse"]):
@@ -31,7 +33,7 @@ def verdict_panels(cuts, panels: dict[str, dict], ylabel: str, title: str):
         for (label, value), style in zip(panel["controls"].items(), cycle((":", "--")), strict=False):
             ax.axhline(value, color="black", lw=1.3, ls=style, label=label)
         ax.axvline(best, color=VERMILION, lw=1.5, zorder=0)
-        ax.set_xticks(range(len(cuts)), cuts, rotation=0 if len(cuts) < 10 else 90, fontsize=8)
+        name_depths(ax, cuts, fontsize=8)
         ax.set(title=f"{name}: best at {cuts[best]}", ylim=(0, 112), yticks=range(0, 101, 20))
     for ax in axes.flat[len(panels) :]:
         ax.axis("off")
@@ -85,8 +87,8 @@ def cut_view(cuts, k: int, query, maps, neighbours, right, told: str, scores: di
     m, n = len(maps), len(neighbours)
     import matplotlib.pyplot as plt
 
-    figure = plt.figure(figsize=(WIDTH, 4.9))
-    grid = figure.add_gridspec(3, 1, height_ratios=[1.0, 1.25, 2.6])
+    figure = plt.figure(figsize=(WIDTH, 4.9 + room_for(cuts)))
+    grid = figure.add_gridspec(3, 1, height_ratios=[1.0, 1.25, 2.6 + room_for(cuts)])
     chain = figure.add_subplot(grid[0])
     _chain(chain, cuts, k, told)
     strip = grid[1].subgridspec(1, 1 + m + n, wspace=0.08)
@@ -110,7 +112,7 @@ def cut_view(cuts, k: int, query, maps, neighbours, right, told: str, scores: di
             range(len(cuts)), mean, half, marker=mark, ms=4, capsize=2, lw=1.4, label=f"{label}: {mean[k]:.0f} %"
         )
     ax.axvline(k, color=VERMILION, lw=2, zorder=0)
-    ax.set_xticks(range(len(cuts)), cuts, rotation=0 if len(cuts) < 10 else 90)
+    name_depths(ax, cuts)
     ax.set(xlabel="cut, shallow to deep", ylabel=ylabel, ylim=(0, 103))
     ax.legend(
         title="accuracy at this cut", loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8.5, title_fontsize=8.5
@@ -150,7 +152,8 @@ def beside_published(ours, published: list[dict], title: str):
     thin beside their mean.
     """
     panels = [ours, *published]
-    figure, axes = new_figure(1, len(panels), figsize=(WIDTH, 4.3))
+    upright = max(room_for(panel["x"]) for panel in panels)
+    figure, axes = new_figure(1, len(panels), figsize=(WIDTH, 4.3 + upright))
     for ax, panel in zip(axes, panels, strict=True):
         x = list(panel["x"])
         numbers = not isinstance(x[0], str)
@@ -161,23 +164,26 @@ def beside_published(ours, published: list[dict], title: str):
             drawn = ax.errorbar(places, single.mean(0), half, marker=mark, ms=4, capsize=2, lw=1.6, label=label)
             if len(single) > 1:
                 ax.plot(places, single.T, lw=0.7, alpha=0.6, color=drawn[0].get_color())
-        crowded = len(x) > 10
-        ax.set_xticks(x if numbers else range(len(x)), x, fontsize=7 if crowded else 8, rotation=90 if crowded else 0)
+        if numbers:
+            ax.set_xticks(x, x, fontsize=8)
+        else:
+            name_depths(ax, x, fontsize=8)
         ax.set(xlabel=panel["xlabel"], ylabel=panel["ylabel"])
         ax.set_title(panel["title"], fontsize=9)
-        ax.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.2))
+        below = {} if upright else {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2)}
+        ax.legend(fontsize=8, **below)
     figure.suptitle(title, x=0.01, ha="left", fontsize=10.5)
     return figure
 
 
 def winners(cuts, single: dict[str, np.ndarray], title: str):
     """How often each cut wins when only one draw is looked at: `single` maps a target to the winners' places."""
-    figure, axes = new_figure(1, len(single), figsize=(WIDTH, 2.8), sharey=True, squeeze=False)
+    figure, axes = new_figure(1, len(single), figsize=(WIDTH, 2.8 + room_for(cuts)), sharey=True, squeeze=False)
     for ax, (name, places), colour in zip(axes[0], single.items(), cycle((BLUE, ORANGE)), strict=False):
         counts = np.bincount(places, minlength=len(cuts))
         ax.bar(range(len(cuts)), counts, color=colour, width=0.7)
         ax.bar_label(ax.containers[0], [str(c) if c else "" for c in counts], fontsize=8.5)
-        ax.set_xticks(range(len(cuts)), cuts, rotation=0 if len(cuts) < 10 else 90, fontsize=8)
+        name_depths(ax, cuts, fontsize=8)
         ax.set(title=name, xlabel="cut that wins")
     axes[0, 0].set_ylabel("single draws")
     figure.suptitle(title, x=0.01, ha="left", fontsize=10.5)

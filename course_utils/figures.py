@@ -34,6 +34,24 @@ def use_style() -> None:
     )
 
 
+MANY = 10  # depths from which on their names stand upright, and not all of them
+
+
+def name_depths(ax, names, **settings) -> None:
+    """Names of cuts or blocks under an axis: all, or where there are many, eight of them, upright."""
+    if len(names) < MANY:
+        ax.set_xticks(range(len(names)), names, **settings)
+        return
+    some = np.unique(np.linspace(0, len(names) - 1, 8).round().astype(int))
+    ax.set_xticks(some, [names[k] for k in some], rotation=90, **({"fontsize": 8} | settings))
+    ax.set_xticks(range(len(names)), minor=True)
+
+
+def room_for(names) -> float:
+    """Inches of height that upright names take."""
+    return 1.3 if len(names) >= MANY else 0.0
+
+
 def show(figure, alt: str) -> None:
     """Show a figure with a description for those who cannot see it, and close it."""
     import io
@@ -300,12 +318,12 @@ def depth_lines(
 
     `controls` are levels that do not depend on the cut; `low` is the lower end of the axis (per cent).
     """
-    figure, ax = new_figure()
+    figure, ax = new_figure(figsize=(WIDTH, 3.8 + room_for(cuts)))
     for (label, (mean, half)), mark in zip(lines.items(), cycle(MARKS), strict=False):
         ax.errorbar(range(len(cuts)), mean, half, marker=mark, ms=5, capsize=3, lw=1.6, label=label)
     for (label, value), style in zip((controls or {}).items(), cycle((":", "--", "-.")), strict=False):
         ax.axhline(value, color="black", lw=1.2, ls=style, label=label)
-    ax.set_xticks(range(len(cuts)), cuts, rotation=0 if len(cuts) < 10 else 90)
+    name_depths(ax, cuts)
     ax.set(xlabel="cut, shallow to deep", ylabel=ylabel, title=title, ylim=(low, 103))
     ax.legend(fontsize=9, **({"loc": "center left", "bbox_to_anchor": (1, 0.5)} if controls else {}))
     return figure

@@ -4,7 +4,7 @@ from itertools import cycle
 
 import numpy as np
 
-from .figures import CYCLE, GREY, MARKS, WIDTH, new_figure
+from .figures import CYCLE, GREY, MANY, MARKS, WIDTH, name_depths, new_figure, room_for
 
 
 def block_lines(blocks, lines: dict[str, tuple], ylabel: str, title: str):
@@ -12,7 +12,7 @@ def block_lines(blocks, lines: dict[str, tuple], ylabel: str, title: str):
 
     A value of exactly zero has no place on such an axis: it is drawn at the bottom and labelled 0.
     """
-    figure, ax = new_figure(figsize=(WIDTH, 3.6))
+    figure, ax = new_figure(figsize=(WIDTH, 3.6 + room_for(blocks)))
     positive = np.concatenate([np.asarray(mean)[np.asarray(mean) > 0] for mean, _ in lines.values()])
     floor = positive.min() / 4
     for (label, (mean, half)), mark in zip(lines.items(), cycle(MARKS), strict=False):
@@ -21,9 +21,9 @@ def block_lines(blocks, lines: dict[str, tuple], ylabel: str, title: str):
         shown = np.where(mean > 0, mean, floor)
         reach = [np.minimum(half, 0.9 * shown), half]  # downwards a logarithmic axis has no room for all of it
         drawn = ax.errorbar(range(len(blocks)), shown, reach, marker=mark, ms=5, capsize=3, lw=1.5, label=label)
-        for k in np.flatnonzero(mean == 0):
+        for k in np.flatnonzero(mean == 0)[:: 1 if len(blocks) < MANY else 3]:
             ax.annotate("0", (k, floor), (0, 6), textcoords="offset points", ha="center", color=drawn[0].get_color())
-    ax.set_xticks(range(len(blocks)), blocks, rotation=0 if len(blocks) < 12 else 90)
+    name_depths(ax, blocks)
     ax.set(yscale="log", xlabel="block, shallow to deep", ylabel=ylabel, title=title)
     ax.legend(fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
