@@ -17,6 +17,7 @@ RNG = np.random.default_rng(0)
 PALETTE = {colour.upper() for colour in (*figures.CYCLE, "#B34700")}
 PICTURES = RNG.integers(0, 256, (6, 20, 20, 3), "uint8")
 CUTS = ("stem", "b1", "b2", "b3", "b4", "b5", "b6", "logits")
+MANY_CUTS = ("Conv1_relu", *(f"block_{k}_expand_relu" for k in range(1, 19)), "out_relu")
 N = (5, 20, 50, 100)
 METHODS = ("frozen prefix", "scratch, augmented", "scratch", "frozen random prefix")
 
@@ -115,6 +116,16 @@ DRAWN = {
         CUTS, {m: measured(k, 8) for k, m in enumerate(METHODS)} | {"head of zeros": (np.zeros(8), np.zeros(8))},
         "gradient norm", "What reaches each block (mean and 95 % interval, 5 draws)",
     ),
+    "training_panels": lambda: tuning_figures.training_panels(
+        {
+            "step": [0, 5, 10],
+            "loss": [float("nan"), 1.2, 0.8],
+            "batch": [20.0, 60.0, 100.0],
+            "held out": [15.0, 50.0, 70.0],
+            "gradient": {name: [3.0, 2.0, 1.0] for name in MANY_CUTS},
+            "drift": {name: [0.0, 0.5, 1.0] for name in MANY_CUTS},
+        }
+    ),
     "trade_off": lambda: tuning_figures.trade_off(
         {m: (20 * k + 20 + RNG.random(5), 90 - 20 * k + RNG.random(5)) for k, m in enumerate(METHODS)}
         | {f"near {k}": (92 + 2 * k + RNG.random(5), 95 + k + RNG.random(5)) for k in range(3)},
@@ -169,7 +180,27 @@ def test_every_figure_of_the_course_is_drawn_here():
         for name, value in vars(module).items()
         if callable(value) and not name.startswith("_") and value.__module__ == module.__name__
     }
-    assert public == set(DRAWN) | {"show", "use_style", "new_figure"}
+    assert public == set(DRAWN) | {"show", "use_style", "new_figure", "name_depths", "room_for"}
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda cuts, line: figures.depth_lines(cuts, {"a": line, "b": line}, "accuracy (%)", "t", {"raw pixels": 30}),
+        lambda cuts, line: tuning_figures.block_lines(cuts, {f"recipe {k}": line for k in range(8)}, "drift (%)", "t"),
+        lambda cuts, line: depth_figures.winners(cuts, {"a": np.array([1, 2]), "b": np.array([3])}, "t"),
+    ],
+)
+def test_names_of_many_cuts_leave_the_axes_their_height(draw):
+    heights = []
+    for cuts in (CUTS, MANY_CUTS):
+        drawn = draw(cuts, (np.linspace(20, 90, len(cuts)), np.full(len(cuts), 3.0)))
+        drawn.canvas.draw()
+        heights.append(drawn.axes[0].get_window_extent().height)
+        named = [text for text in drawn.axes[0].get_xticklabels() if text.get_text()]
+        assert named[0].get_text() == cuts[0] and named[-1].get_text() == cuts[-1]
+        plt.close(drawn)
+    assert heights[1] > 0.8 * heights[0]
 
 
 def test_no_text_runs_out_of_the_page(figure):
