@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import urllib.parse
 from collections.abc import Iterator
 from html import escape
 from importlib.util import find_spec
@@ -22,7 +23,8 @@ from .root import PACKAGE
 def build(root: Path, folder: Path) -> Path:
     """Build the site of the course in `root` into `folder`/html, from a copy in `folder`/source; its first page.
 
-    Launch links need the course's public address: COURSE_REPOSITORY, else git's `origin` where it is a web address.
+    Links to the repository, and on GitHub those that launch a notebook in Binder, need the course's public address:
+    COURSE_REPOSITORY, else git's `origin` where it is a web address.
     Raises `NotSetUp`, where Sphinx is missing or finds something wrong.
     """
     if not find_spec("sphinx") or not find_spec("myst_nb"):
@@ -42,15 +44,20 @@ def build(root: Path, folder: Path) -> Path:
 
 
 def repository(root: Path) -> str:
-    """The course's public address, or "" where none is known."""
+    """The course's public address without user and password, or "" where none is known."""
     if given := os.environ.get("COURSE_REPOSITORY"):
-        return given
+        return _public(given)
     asked = ["git", "-C", str(root), "remote", "get-url", "origin"]
     try:
         told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
     except OSError:  # no git
         return ""
-    return told.removesuffix(".git") if told.startswith("https://") else ""
+    return _public(told) if told.startswith("https://") else ""
+
+
+def _public(address: str) -> str:
+    parts = urllib.parse.urlsplit(address.removesuffix("/").removesuffix(".git"))
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def write_source(root: Path, folder: Path) -> None:

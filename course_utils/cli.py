@@ -92,7 +92,7 @@ def book():
     first = site.build(course_root(), course_root() / "build" / "book")
     click.echo(f"Open {shown(first)} in a browser, or put its folder on a web server.")
     if not site.repository(course_root()):
-        click.echo("No page has a link to Colab and Binder: set COURSE_REPOSITORY to the course's public address.")
+        click.echo("No page has a link to Binder: set COURSE_REPOSITORY to the course's public address on GitHub.")
 
 
 def _become(*command: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> None:

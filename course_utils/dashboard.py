@@ -41,9 +41,9 @@ def dashboard(model, batch: tuple, held_out: tuple, blocks: dict[str, str], ever
             self._measure(float("nan"))
 
         def on_train_batch_end(self, index, logs=None):
-            self._step += 1
+            self._step, self._loss = self._step + 1, float(logs["loss"])
             if self._step % every == 0:
-                self._measure(float(logs["loss"]))
+                self._measure(self._loss)
                 if time.monotonic() > self._drawn + _PAUSE:
                     self._picture.value = drawn(self._figure())
                     self._drawn = time.monotonic()
@@ -52,6 +52,8 @@ def dashboard(model, batch: tuple, held_out: tuple, blocks: dict[str, str], ever
             from .figures import show
 
             signal.signal(signal.SIGINT, self._interrupt)
+            if self._step > self.history["step"][-1]:
+                self._measure(self._loss)
             self._box.layout.display = "none"
             last = {name: values[-1] for name, values in self.history.items() if isinstance(values, list)}
             show(

@@ -4,10 +4,10 @@ The checks come in an order in which none needs what an earlier one may have fou
 program where the processor cannot run it, so it is asked only where it can.
 """
 
-import contextlib
 import json
 import os
 import platform
+import re
 import shutil
 import socket
 import subprocess
@@ -105,8 +105,8 @@ def processor() -> Finding:
             )
         else:
             advice = (
-                "TensorFlow has no version for Macs with Intel chips any more: open the course in Colab, or on another "
-                "machine."
+                "TensorFlow has no version for Macs with Intel chips any more: open the course in Binder, or on "
+                "another machine."
             )
         return Finding("Processor", advice, fine=False, stops=True)
     if machine.lower() in ("x86_64", "amd64") and not _has_avx():
@@ -151,12 +151,14 @@ def space() -> Finding:
 
 def packages() -> Finding:
     """Whether there is one TensorFlow, of this environment, and not a second one that gets in its way."""
-    there = sorted({(found.metadata["Name"] or "").lower() for found in distributions()} & set(_TENSORFLOWS))
-    spec = find_spec("tensorflow")
-    if not there or spec is None:
+    named = {re.sub("[-_.]+", "-", found.metadata["Name"] or "").lower() for found in distributions()}
+    there, spec = sorted(named & set(_TENSORFLOWS)), find_spec("tensorflow")
+    names = ("tensorflow", "keras", "numpy", "jupyterlab", "nbgrader")
+    if not there or spec is None or not set(names[1:]) <= named:
         return Finding(
             "Packages",
-            "TensorFlow is not installed in this Python: run `python course.py lab`, which installs what is missing.",
+            "TensorFlow, or another package, is not installed in this Python: run `python course.py lab`, which "
+            "installs what is missing.",
             fine=False,
             stops=True,
         )
@@ -168,17 +170,17 @@ def packages() -> Finding:
             fine=False,
             stops=True,
         )
-    place = Path(spec.origin).resolve()
+    folders = spec.submodule_search_locations or ["."]
+    place = Path(spec.origin).resolve().parent if spec.origin else Path(next(iter(folders))).resolve()
     if not place.is_relative_to(Path(sys.prefix).resolve()):
         return Finding(
             "Packages",
-            f"TensorFlow comes from {place.parent}, outside of this Python's own folder {sys.prefix}: unset "
+            f"TensorFlow comes from {place}, outside of this Python's own folder {sys.prefix}: unset "
             "PYTHONPATH, or rename a file or folder of yours that is called tensorflow.",
             fine=False,
             stops=True,
         )
-    names = ("tensorflow", "keras", "numpy", "jupyterlab", "nbgrader")
-    return Finding("Packages", ", ".join(f"{name} {version(name)}" for name in names))
+    return Finding("Packages", ", ".join(f"{name} {version(name)}" for name in (there[0], *names[1:])))
 
 
 def keras_settings() -> Finding:
@@ -224,9 +226,10 @@ def proxy() -> Finding:
             with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=3):
                 continue
         except (OSError, ValueError):  # a ValueError of an address that is none
+            told = address.rpartition("@")[2]  # without a password that stands in it
             return Finding(
                 "Proxy",
-                f"Your settings send {kind} through the proxy {address}, which does not "
+                f"Your settings send {kind} through the proxy {told}, which does not "
                 f"answer: correct or unset the variable {kind}_proxy, or nothing can be fetched.",
                 fine=False,
             )
@@ -321,6 +324,10 @@ def examine() -> Iterator[Finding]:
 
 
 def _asked(check: Callable[[], Finding]) -> Finding:
-    with contextlib.suppress(OSError):  # a disk that cannot be asked, for one: the others still can
+    try:
         return check()
-    return Finding(check.__name__.replace("_", " ").capitalize(), "could not be looked at on this machine")
+    except Exception as problem:  # one that nobody thought of: the other checks still say what they see
+        told = str(problem).partition("\n")[0]
+        says = f"could not be looked at ({type(problem).__name__}: {told.rstrip('.')}): look at it yourself."
+        name = check.__name__.replace("_", " ").capitalize()
+        return Finding(name, says, fine=False, stops=check in (packages, starts))

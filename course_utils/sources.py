@@ -289,6 +289,12 @@ def _load_application(entry: ZooEntry, classifier: bool, input_size: tuple[int, 
             model = entry.build("imagenet", classifier, None if classifier else size)
         if classifier and size != trained:  # Keras gives pretrained classifiers at the size of training only
             model, pretrained = entry.build(None, classifier, size), model
+            kinds, wanted = ([type(layer) for layer in one.layers] for one in (model, pretrained))
+            if kinds != wanted:  # EfficientNet has one layer more where it comes with its weights
+                raise BadInputSize(
+                    f"{entry.name} with its classifier takes {entry.size} x {entry.size} pixels: "
+                    "leave out input_size, or load it with classifier=False."
+                )
             model.set_weights(pretrained.get_weights())
         whole = all(np.isfinite(np.asarray(weight)).all() for weight in model.weights)
     except (OSError, ValueError, KeyError, RuntimeError):

@@ -65,7 +65,7 @@ def test_paths_on_windows(monkeypatch, place, words):
     assert doctor.path().fine
 
 
-@pytest.mark.parametrize("translated, words", [(True, ["arm64"]), (False, ["Colab"])])
+@pytest.mark.parametrize("translated, words", [(True, ["arm64"]), (False, ["another machine"])])
 def test_intels_python_on_a_mac(monkeypatch, translated, words):
     monkeypatch.setattr(doctor.sys, "platform", "darwin")
     monkeypatch.setattr(doctor.platform, "machine", lambda: "x86_64")
@@ -95,8 +95,17 @@ def installed(folder, name):
     (folder / f"{name.replace('-', '_')}-9.dist-info" / "METADATA").write_text(f"Name: {name}\nVersion: 9\n")
 
 
+def test_a_left_over_folder_is_no_tensorflow(monkeypatch, tmp_path):
+    from importlib.machinery import ModuleSpec
+
+    left = ModuleSpec("tensorflow", None, is_package=True)
+    left.submodule_search_locations = [str(tmp_path)]
+    monkeypatch.setattr(doctor, "find_spec", lambda name: left)
+    told(doctor.packages, str(tmp_path), stops=True)
+
+
 def test_two_tensorflows(monkeypatch, tmp_path):
-    installed(tmp_path, "tensorflow-cpu")
+    installed(tmp_path, "tensorflow_cpu")  # as its metadata have it
     monkeypatch.syspath_prepend(str(tmp_path))
     told(doctor.packages, "tensorflow and tensorflow-cpu", ".venv", stops=True)
 
@@ -167,9 +176,17 @@ def test_damaged_cache(monkeypatch, tmp_path):
     told(doctor.cache, "1 damaged", "half.h5")
 
 
-def test_what_cannot_be_asked_stops_nothing(monkeypatch):
-    def disk_usage(_):
-        raise OSError("no such device")
+def test_a_fault_that_nobody_thought_of_is_said_and_the_others_are_looked_at(monkeypatch):
+    def fails(_):
+        raise ValueError("no such device\nat all")
 
-    monkeypatch.setattr(doctor.shutil, "disk_usage", disk_usage)
-    assert "could not be looked at" in doctor._asked(doctor.space).says
+    monkeypatch.setattr(doctor.shutil, "disk_usage", fails)
+    told(lambda: doctor._asked(doctor.space), "ValueError: no such device)")
+    monkeypatch.setattr(doctor, "find_spec", fails)
+    told(lambda: doctor._asked(doctor.packages), "ValueError", stops=True)
+
+
+def test_a_password_of_the_proxy_is_not_told(monkeypatch):
+    monkeypatch.setenv("https_proxy", "http://ada:secret@127.0.0.1:9")
+    told(doctor.proxy, "127.0.0.1:9")
+    assert "secret" not in doctor.proxy().says

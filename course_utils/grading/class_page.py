@@ -9,6 +9,7 @@ from statistics import mean, median
 import jinja2
 
 from .. import figures
+from ..errors import GradingFailed
 from ..root import PACKAGE
 from .item_analysis import ClassResults
 from .states import State
@@ -19,7 +20,7 @@ _BAD = (State.TIMEOUT, State.CRASHED, State.TAMPERED, State.UNREADABLE)
 
 
 def write_page(results: ClassResults, file: Path) -> None:
-    """Write the page of a class's results, and make its folder where there is none."""
+    """Write the page of a class's results, and make its folder where there is none. Raises `GradingFailed`."""
     handed = results.handed_in
     scores = [submission.score for submission in handed]
     seconds = {submission.student: submission.seconds for submission in handed if submission.seconds is not None}
@@ -34,7 +35,9 @@ def write_page(results: ClassResults, file: Path) -> None:
         "most": _MISTAKES,
     }
     if scores:
-        told["distribution"] = _histogram(scores, (0, results.max_score), f"points (of {results.max_score:g})")
+        told["distribution"] = _histogram(
+            scores, (0, max(results.max_score, *scores)), f"points (of {results.max_score:g})"
+        )
         told["distribution_alt"] = (
             f"Histogram of points: {len(scores)} students, from {min(scores):g} to {max(scores):g}, "
             f"median {median(scores):g}."
@@ -46,12 +49,18 @@ def write_page(results: ClassResults, file: Path) -> None:
         slowest = sorted(seconds, key=seconds.__getitem__, reverse=True)[:3]
         told["slowest"] = ", ".join(f"{student} {seconds[student]:.1f} s" for student in slowest)
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(PACKAGE / "templates"), autoescape=True)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(environment.get_template("class_report.html.j2").render(told), "utf-8")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(environment.get_template("class_report.html.j2").render(told), "utf-8")
+    except OSError as problem:
+        why = problem.strerror or problem
+        raise GradingFailed(f"{file} could not be written ({why}): give another --to.") from None
 
 
 def _figures(results: ClassResults, scores: list[float]) -> list[tuple[str, str]]:
-    shown = [("handed in", str(len(results.handed_in))), ("missing", str(len(results.missing)))]
+    shown = [("graded", str(len(results.handed_in))), ("missing", str(len(results.missing)))]
+    if results.ungraded:
+        shown.insert(1, ("not graded yet", str(len(results.ungraded))))
     if scores:
         shown += [
             (f"median of {results.max_score:g} points", f"{median(scores):g}"),

@@ -64,12 +64,14 @@ class Item:
 
 @dataclass(frozen=True)
 class ClassResults:
-    """All of it. `missing` are the students of the gradebook who handed nothing in."""
+    """All of it. `missing` are the students of the gradebook who handed nothing in, `ungraded` those whose submission
+    waits for `course grade`."""
 
     assignment: str
     max_score: float
     handed_in: tuple[Handed, ...]
     missing: tuple[str, ...]
+    ungraded: tuple[str, ...]
     items: tuple[Item, ...]
 
 
@@ -82,10 +84,11 @@ def class_results(batch: Batch) -> ClassResults:
         notebooks = {student: _notebooks(batch, student) for student in graded}
         handed_in = tuple(_handed(known[student], notebooks[student]) for student in graded)
         missing = tuple(sorted({student.id for student in gradebook.students} - set(batch.there)))
+        ungraded = tuple(sorted(set(batch.there) - set(graded)))
         answered = [handed.student for handed in handed_in if handed.state in _ANSWERED]
         points = {student: _points(gradebook, batch.assignment, student) for student in answered}
         items = tuple(_items({student: notebooks[student] for student in answered}, points))
-        return ClassResults(batch.assignment, assignment.max_score, handed_in, missing, items)
+        return ClassResults(batch.assignment, assignment.max_score, handed_in, missing, ungraded, items)
 
 
 def _notebooks(batch: Batch, student: str) -> dict[str, NotebookNode]:
@@ -107,9 +110,9 @@ def _handed(submission, notebooks: dict[str, NotebookNode]) -> Handed:
 
 
 def _points(gradebook: Gradebook, assignment: str, student: str) -> dict[tuple[str, str], float]:
-    """Points of each test by notebook and grade_id, without what a person adds."""
+    """Points of each test by notebook and grade_id, as the tests gave them: a person's corrections are left out."""
     submission = gradebook.find_submission(assignment, student)
-    return {(n.name, grade.name): grade.score for n in submission.notebooks for grade in n.grades}
+    return {(n.name, grade.name): grade.auto_score or 0.0 for n in submission.notebooks for grade in n.grades}
 
 
 def _items(notebooks: dict[str, dict[str, NotebookNode]], points: dict) -> list[Item]:
@@ -143,7 +146,7 @@ def _items(notebooks: dict[str, dict[str, NotebookNode]], points: dict) -> list[
 
 
 def _correlation(item: np.ndarray, rest: np.ndarray) -> float | None:
-    if len(item) < _FEWEST or not item.std() or not rest.std():
+    if len(item) < _FEWEST or min(np.ptp(item), np.ptp(rest)) < 1e-9:  # sums of the same points differ by rounding
         return None
     return float(np.corrcoef(item, rest)[0, 1])
 

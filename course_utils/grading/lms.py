@@ -17,6 +17,10 @@ from ..errors import GradingFailed
 class _Export(ExportPlugin):
     """What both have in common: which assignments, and the points of each student."""
 
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        self.remarks: list[str] = []
+
     def _chosen(self, gradebook: Gradebook) -> dict[str, float]:
         """Assignments to export, in order, with the points that they give at most. Raises `GradingFailed`."""
         there = {assignment.name: assignment.max_score for assignment in gradebook.assignments}
@@ -25,6 +29,8 @@ class _Export(ExportPlugin):
                 raise GradingFailed(
                     f"The gradebook has no '{name}': choose from {', '.join(there) or 'none, as it is empty'}."
                 )
+        if not there or not gradebook.students:
+            raise GradingFailed("The gradebook has no assignments or no students yet: there is nothing to export.")
         return {name: there[name] for name in map(str, self.assignment or there)}
 
     def _points(self, gradebook: Gradebook, assignment: str, student: str) -> str:
@@ -39,8 +45,15 @@ class _Export(ExportPlugin):
         return (student for student in gradebook.students if not wanted or student.id in wanted)
 
     def _write(self, rows: list[list[str]], default: str) -> None:
-        with Path(self.to or default).open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows(rows)
+        path = Path(self.to or default)
+        try:
+            with path.open("w", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerows(rows)
+        except OSError as problem:
+            why = problem.strerror or problem
+            raise GradingFailed(
+                f"{path} could not be written ({why}): close it elsewhere, or give another --to."
+            ) from None
 
 
 class MoodleExport(_Export):
@@ -75,36 +88,45 @@ class CanvasExport(_Export):
     roster = Unicode("", help="The CSV file that Canvas's gradebook exported.").tag(config=True)
 
     def export(self, gradebook: Gradebook) -> None:
-        """Write `to`, by default canvas.csv. Raises `GradingFailed` where the gradebook lacks an assignment, or where
-        `roster` is no such file or has none of the students."""
+        """Write `to`, by default canvas.csv; `remarks` then says what is odd. Raises `GradingFailed` where the
+        gradebook lacks an assignment or students, or where `roster` is no such file or has none of the students."""
         assignments = self._chosen(gradebook)
         columns, rows = self._filed() if self.roster else self._listed(gradebook)
         places = {name: _column(columns, name) or name for name in assignments}
-        by = {s.id: s.id for s in gradebook.students} | {
-            s.lms_user_id: s.id for s in gradebook.students if s.lms_user_id
-        }
-        wanted, found = {student.id for student in self._students(gradebook)}, 0
+        everybody = list(self._students(gradebook))
+        logins = {student.id: student.id for student in everybody}
+        numbers = {student.lms_user_id: student.id for student in everybody if student.lms_user_id}
+        found = set()
         for row in rows:
             if row[_STUDENT].strip() == _POSSIBLE:
-                row |= {places[name]: row.get(places[name]) or f"{most:g}" for name, most in assignments.items()}
+                for name, most in assignments.items():
+                    there = row.get(places[name]) or f"{most:g}"
+                    row[places[name]] = there
+                    if there != f"{most:g}":
+                        self.remarks.append(f"In Canvas, {name} gives {there} points at most, and here {most:g}.")
                 continue
-            student = next((by[row[key]] for key in (_LOGIN, _SIS, _ID) if row.get(key) in by), None)
-            if student in wanted:
-                found += 1
+            student = logins.get(row.get(_LOGIN)) or logins.get(row.get(_SIS)) or numbers.get(row.get(_ID))
+            if student:
+                found.add(student)
                 for name, column in places.items():  # what was entered in Canvas stays where there is nothing here
                     row[column] = self._points(gradebook, name, student) or row.get(column)
         if not found:
             raise GradingFailed(
-                f"None of the gradebook's students is in {self.roster or 'the gradebook'}: nbgrader's student names "
-                "must be Canvas's login names, SIS numbers, or stand as lms_user_id."
+                f"None of the gradebook's students is in {self.roster}: nbgrader's student names must be Canvas's "
+                "login names or SIS numbers, or Canvas's numbers stand as lms_user_id."
             )
+        if lost := sorted(set(logins) - found):
+            self.remarks.append(f"Not in {self.roster}, and so without a grade in Canvas: {', '.join(lost)}.")
         heads = [*(c for c in columns if c in (_STUDENT, _ID, _SIS, _LOGIN, _SECTION)), *places.values()]
         self._write([heads, *([row.get(head) or "" for head in heads] for row in rows)], "canvas.csv")
 
     def _filed(self) -> tuple[list[str], list[dict[str, str]]]:
         try:
             with Path(self.roster).open(newline="", encoding="utf-8-sig") as file:
-                read = csv.DictReader(file, restval="")
+                first = file.readline()
+                file.seek(0)
+                # Canvas writes semicolons for those who write decimal commas.
+                read = csv.DictReader(file, restval="", delimiter=max(",;\t", key=first.count))
                 columns, rows = list(read.fieldnames or []), list(read)
         except (OSError, UnicodeDecodeError, csv.Error):
             columns, rows = [], []

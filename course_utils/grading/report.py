@@ -5,10 +5,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from nbgrader.api import Gradebook
+from nbgrader.apps import NbGraderAPI
+
 from ..root import shown
 from . import pipeline
 from .batch import Batch
 from .states import State
+
+FORMGRADER = "`course lab`, menu Nbgrader, Formgrader"
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ def grade(
     lines += [f"  {row['student']}: {row['state']}. {row['noticed']}" for row in now if row["noticed"]]
     by_hand = sum(row["by_hand"] for row in now)
     if by_hand:
-        lines.append(f"{by_hand} submissions wait for points by a person (`course lab`, menu Nbgrader, Formgrader).")
+        lines.append(f"{by_hand} submissions wait for points by a person ({FORMGRADER}).")
     lines.append(f"Scores, states and what was noticed: {file}.")
     return Report("\n".join(lines), list(batch.failed.values()))
 
@@ -74,16 +79,22 @@ def export(course: Path, system: str, assignments: tuple[str, ...], file: Path, 
 
     settings = {"to": str(file), "assignment": list(assignments)} | ({"roster": roster} if roster else {})
     with pipeline.open_course(course, own_exchange=False) as api, api.gradebook as gradebook:
-        FORMATS[system](parent=api, **settings).export(gradebook)
+        plugin = FORMATS[system](parent=api, **settings)
+        plugin.export(gradebook)
         names = assignments or [assignment.name for assignment in gradebook.assignments]
-        waiting = {name: sum(s.needs_manual_grade for s in gradebook.assignment_submissions(name)) for name in names}
-    told = [f"{shown(file)}: {', '.join(names)}, to be imported in {system.capitalize()}."]
-    return told + [
-        f"Not final: in {name}, {count} submissions wait for points by a person "
-        "(`course lab`, menu Nbgrader, Formgrader)."
-        for name, count in waiting.items()
-        if count
-    ]
+        told = [f"{shown(file)}: {', '.join(names)}, to be imported in {system.capitalize()}.", *plugin.remarks]
+        for name in names:
+            told += _not_final(api, gradebook, name)
+    return told
+
+
+def _not_final(api: NbGraderAPI, gradebook: Gradebook, assignment: str) -> Iterator[str]:
+    """What of an assignment's points may still change."""
+    graded = {s.student.id: s for s in gradebook.assignment_submissions(assignment)}
+    if waiting := sum(s.needs_manual_grade for s in graded.values()):
+        yield f"Not final: in {assignment}, {waiting} submissions wait for points by a person ({FORMGRADER})."
+    if left := sorted(api.get_submitted_students(assignment) - api.get_autograded_students(assignment)):
+        yield f"Not graded yet in {assignment}, and so without points: {', '.join(left)} (`course grade {assignment}`)."
 
 
 def rows_of(batch: Batch) -> Iterator[dict[str, str | float]]:

@@ -35,18 +35,17 @@ html_theme_options = {
     "navbar_end": [],
     "navbar_persistent": [],
 }
-if repository := os.environ.get("COURSE_REPOSITORY"):
+repository = os.environ.get("COURSE_REPOSITORY", "")
+if repository.startswith("https://github.com/"):  # of others, the theme does not know how their links are made
     html_theme_options |= {
         "repository_url": repository,
         "repository_branch": "main",
         "use_repository_button": True,
         "path_to_docs": "",
-        "launch_buttons": {
-            "colab_url": "https://colab.research.google.com",
-            "binderhub_url": "https://mybinder.org",
-            "notebook_interface": "jupyterlab",
-        },
+        "launch_buttons": {"binderhub_url": "https://mybinder.org", "notebook_interface": "jupyterlab"},
     }
+if os.name == "nt":  # grading is for Linux, and imports what only Linux has
+    autodoc_mock_imports = ["fcntl", "pwd", "resource"]
 
 
 def _inline(self, node):

@@ -84,7 +84,6 @@ def test_notebooks_have_launch_links(page, site):
     page.goto(f"{url}notebooks/04_choosing_the_cut.html")
     links = page.eval_on_selector_all("a[href]", "all => all.map(a => a.href)")
     file = "notebooks/04_choosing_the_cut.ipynb"
-    assert f"https://colab.research.google.com/github/example/course/blob/main/{file}" in links
     assert any(link.startswith("https://mybinder.org/v2/gh/example/course/main") and file in link for link in links)
 
 
@@ -118,5 +117,6 @@ def test_a_copy_without_its_texts_is_told(tmp_path):
 def test_without_a_public_address_there_are_no_launch_links(tmp_path, monkeypatch):
     monkeypatch.delenv("COURSE_REPOSITORY", raising=False)
     assert book.repository(tmp_path) == ""
-    monkeypatch.setenv("COURSE_REPOSITORY", REPOSITORY)
-    assert book.repository(tmp_path) == REPOSITORY
+    for given in (REPOSITORY, f"{REPOSITORY}.git", "https://ada:secret@github.com/example/course"):
+        monkeypatch.setenv("COURSE_REPOSITORY", given)
+        assert book.repository(tmp_path) == REPOSITORY

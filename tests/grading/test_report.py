@@ -2,6 +2,7 @@
 
 import csv
 import re
+import shutil
 from contextlib import nullcontext
 from html.parser import HTMLParser
 
@@ -11,7 +12,7 @@ from grading_stub import grade, hand_in, write_source
 from helpers import complains
 
 from course_utils.errors import GradingFailed
-from course_utils.grading import isolation, item_analysis, pipeline, report, work
+from course_utils.grading import class_page, isolation, item_analysis, pipeline, report, work
 from course_utils.grading.batch import Batch
 
 pytestmark = pytest.mark.skipif(isolation.missing() is not None, reason=f"no isolation here: {isolation.missing()}")
@@ -140,7 +141,7 @@ def test_canvas_without_its_own_file(graded, tmp_path):
 
 
 CANVAS = """\ufeffStudent,ID,SIS User ID,SIS Login ID,Section,Old (1),tiny (4711),Current Score
-    Points Possible,,,,,10,5,(read only)
+    Points Possible,,,,,10,100,(read only)
 "Drei, Ada",11,,s3,A,9,,90
 "Eins, Bo",12,s1,someone,B,8,1,80
 "Zorn, Zoë",77,,zorn,B,7,3.5,70
@@ -150,11 +151,43 @@ CANVAS = """\ufeffStudent,ID,SIS User ID,SIS Login ID,Section,Old (1),tiny (4711
 
 def test_canvas_fills_its_own_file(graded, tmp_path):
     (tmp_path / "gradebook.csv").write_text(CANVAS, "utf-8")
-    report.export(graded, "canvas", (), tmp_path / "c.csv", str(tmp_path / "gradebook.csv"))
+    told = report.export(graded, "canvas", (), tmp_path / "c.csv", str(tmp_path / "gradebook.csv"))
+    assert "gives 100 points at most, and here 5." in told[1]
+    assert told[2].endswith("without a grade in Canvas: s0, s2, s4, s5, s6, s7.") and len(told) == 3
     read = rows(tmp_path / "c.csv")
     assert list(read[0]) == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "tiny (4711)"]
-    assert [row["tiny (4711)"] for row in read] == ["5", "5", "2", "3.5", ""]  # by login, SIS number; kept; not ours
+    assert [row["tiny (4711)"] for row in read] == ["100", "5", "2", "3.5", ""]  # by login, SIS number; kept; not ours
     assert [row["ID"] for row in read] == ["", "11", "12", "77", "99"] and read[1]["Student"] == "Drei, Ada"
+
+
+def test_canvas_numbers_are_no_logins_and_semicolons_are_read(graded, tmp_path):
+    """A student whose login or name at nbgrader is another one's number in Canvas."""
+    other = "Student;ID;SIS User ID;SIS Login ID;Section\nKim;s3;;kim;A\nLee;5;77;lee;A\nPat;6;;s1;A\n"
+    (tmp_path / "gradebook.csv").write_text(other, "utf-8")
+    report.export(graded, "canvas", (), tmp_path / "c.csv", str(tmp_path / "gradebook.csv"))
+    assert {row["Student"]: row["tiny"] for row in rows(tmp_path / "c.csv")} == {"Kim": "", "Lee": "", "Pat": "2"}
+
+
+def test_what_is_not_graded_yet_is_said_by_report_and_export(graded, tmp_path):
+    hand_in(graded, "zoe", "# passes 3")
+    try:
+        told = report.export(graded, "moodle", (), tmp_path / "m.csv", None)
+        assert "Not graded yet in tiny, and so without points: zoe" in told[-1]
+        page = report.write(graded, "tiny", tmp_path / "p.html").read_text("utf-8")
+        assert "not graded yet" in page and "course grade tiny" in page
+    finally:
+        shutil.rmtree(graded / "submitted" / "zoe")
+
+
+def test_a_class_without_answers_is_not_praised(tmp_path):
+    class_page.write_page(item_analysis.ClassResults("ps1", 5.0, (), (), ("ann",), ()), tmp_path / "p.html")
+    page = (tmp_path / "p.html").read_text("utf-8")
+    assert "Nobody:" not in page and "to everybody" not in page and "no answers to tests yet" in page
+
+
+def test_rounding_is_no_spread():
+    same = np.array([0.1, 0.3, 0.1, 0.3, 0.1])
+    assert item_analysis._correlation(same, (same + 0.6) - same) is None
 
 
 def test_what_cannot_be_exported_is_said(graded, tmp_path):
@@ -169,3 +202,12 @@ def test_what_cannot_be_exported_is_said(graded, tmp_path):
     with complains(GradingFailed, "None of the gradebook's students", "lms_user_id"):
         report.export(graded, "canvas", (), file, str(other))
     assert not file.exists()
+    with complains(GradingFailed, "could not be written", "--to"):
+        report.export(graded, "moodle", (), tmp_path / "nowhere" / "c.csv", None)
+    with complains(GradingFailed, "could not be written", "--to"):
+        report.write(graded, "tiny", other / "p.html")  # a file is no folder
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (empty / "nbgrader_config.py").write_text((graded / "nbgrader_config.py").read_text())
+    with complains(GradingFailed, "nothing to export"):
+        report.export(empty, "moodle", (), file, None)
