@@ -400,6 +400,15 @@ def test_a_classifier_that_averages_over_the_picture_serves_every_input_size(ker
     assert source.cuts == full.cuts and source.predict(pictures()).shape == (3, 1000)
 
 
+def test_a_network_that_keras_builds_otherwise_without_its_weights_is_refused_at_another_size(tmp_path, monkeypatch):
+    """EfficientNet has a layer more with weights="imagenet": without it, all that it says would be wrong."""
+    keras.applications.EfficientNetB0(weights=None).save(tmp_path / "model.h5")
+    monkeypatch.setattr(weights, "obtain", lambda file, what: (tmp_path / "model.h5", "from here"))
+    assert "with classifier=False" in sentence(
+        BadInputSize, lambda: load_source("EfficientNetB0", input_size=(192, 192))
+    )
+
+
 def test_input_sizes_that_cannot_be(keras_home):
     assert "with classifier=False" in sentence(BadInputSize, lambda: load_source("VGG16", input_size=(160, 160)))
     for size in (160, (0, 10), ("a", "b"), (1, 2, 3)):
