@@ -70,9 +70,11 @@ def lab(folder: Path, log: Path, **environment: str) -> Iterator[str]:
         server = subprocess.Popen(command, cwd=folder, env=os.environ | environment, stdout=out, stderr=out)
         try:
             url, end = f"http://127.0.0.1:{port}", time.monotonic() + _START
+            # Python keeps the proxy that was set when it first asked for something: another test's, perhaps.
+            direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
             while True:
                 try:
-                    urllib.request.urlopen(f"{url}/api?token={TOKEN}", timeout=2).close()
+                    direct.open(f"{url}/api?token={TOKEN}", timeout=2).close()
                     break
                 except OSError:
                     if server.poll() is not None or time.monotonic() > end:
