@@ -227,10 +227,11 @@ ENDINGS = {
 @pytest.mark.parametrize("what", ENDINGS)
 def test_a_cell_that_does_not_end_well_costs_only_its_own_points(tmp_path, what):
     code, note = ENDINGS[what]
-    result = graded(tmp_path, timeout=4, value=code)
+    patience = 30 if note == "put out too much" else 4  # so much takes a busy machine more than 4 s
+    result = graded(tmp_path, timeout=patience, value=code)
     assert result.points == POINTS | {"test-value": 0.0}
     assert any(note in told for told in result.notes)
-    after = graded(tmp_path, timeout=4, double=f"broken = 1\n{code}")
+    after = graded(tmp_path, timeout=patience, double=f"broken = 1\n{code}")
     assert after.points == NOTHING | {"test-value": 1.0}
 
 
