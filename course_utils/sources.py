@@ -270,6 +270,10 @@ def _load_application(entry: ZooEntry, classifier: bool, input_size: tuple[int, 
     trained = (entry.size, entry.size)
     size = input_size or trained
     what = f"{entry.name}'s ImageNet weights"
+    own_size_only = BadInputSize(
+        f"{entry.name} with its classifier takes {entry.size} x {entry.size} pixels: "
+        "leave out input_size, or load it with classifier=False."
+    )
     if size != trained:
         shapes_there = weights.weight_shapes(lambda: entry.build(None, classifier, size))
         if shapes_there is None:
@@ -277,10 +281,7 @@ def _load_application(entry: ZooEntry, classifier: bool, input_size: tuple[int, 
                 f"{entry.name} cannot take pictures as small as {size[0]} x {size[1]}: give a larger input_size."
             )
         if classifier and shapes_there != weights.weight_shapes(lambda: entry.build(None, classifier)):
-            raise BadInputSize(
-                f"{entry.name} with its classifier takes {entry.size} x {entry.size} pixels: "
-                "leave out input_size, or load it with classifier=False."
-            )
+            raise own_size_only
     # Always the weights of the size of training: one file serves every size, whichever others are in the cache.
     file = weights.wanted(lambda: entry.build("imagenet", classifier))
     path, how = weights.obtain(file, what)
@@ -291,10 +292,7 @@ def _load_application(entry: ZooEntry, classifier: bool, input_size: tuple[int, 
             model, pretrained = entry.build(None, classifier, size), model
             kinds, wanted = ([type(layer) for layer in one.layers] for one in (model, pretrained))
             if kinds != wanted:  # EfficientNet has one layer more where it comes with its weights
-                raise BadInputSize(
-                    f"{entry.name} with its classifier takes {entry.size} x {entry.size} pixels: "
-                    "leave out input_size, or load it with classifier=False."
-                )
+                raise own_size_only
             model.set_weights(pretrained.get_weights())
         whole = all(np.isfinite(np.asarray(weight)).all() for weight in model.weights)
     except (OSError, ValueError, KeyError, RuntimeError):
