@@ -2,12 +2,10 @@
 
 import base64
 import os
-import re
 import shutil
 import subprocess
 import sys
 import urllib.parse
-from collections.abc import Iterator
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
@@ -94,17 +92,15 @@ def _place_pictures(notebook: nbformat.NotebookNode, folder: Path, name: str) ->
             cell.outputs[k] = new_output("display_data", {"text/html": page})
 
 
-def modules() -> Iterator[tuple[str, str]]:
-    """The package's public modules with the first line of what they say of themselves, those of grading last."""
+def _modules() -> list[str]:
+    """The package's modules that say what they are, those of grading last."""
     files = sorted(PACKAGE.glob("*.py")) + sorted((PACKAGE / "grading").glob("*.py"))
-    for file in files:
-        name = ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
-        if lead := re.match(r'"""(.+?)(?:"""|\n)', file.read_text("utf-8")):
-            yield name, lead[1].strip()
+    names = (".".join(f.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__") for f in files)
+    return [name for name, file in zip(names, files, strict=True) if file.read_text("utf-8").startswith('"""')]
 
 
 def _reference() -> str:
     parts = ["# Reference\n\nThe helpers of the notebooks, and the grading, as their docstrings tell.\n"]
-    for name, _ in modules():
+    for name in _modules():
         parts.append(f"## {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n```\n")
     return "\n".join(parts)
