@@ -16,7 +16,7 @@ from nbgrader.utils import is_solution
 
 from .batch import Batch
 from .plan import is_test
-from .record import graded_path
+from .record import graded_path, score
 from .states import KEY, State, read_notes, worst
 
 # How a submission must have ended for its points to say something of the tests.
@@ -103,7 +103,7 @@ def _handed(submission, notebooks: dict[str, NotebookNode]) -> Handed:
         submission.student.id,
         worst(notes),
         tuple(note.says for note in notes),
-        max(0.0, submission.score - (submission.late_submission_penalty or 0)),  # as nbgrader exports it
+        score(submission),
         bool(submission.needs_manual_grade),
         sum(times) if all(isinstance(seconds, float) for seconds in times) else None,
     )

@@ -12,6 +12,7 @@ from nbgrader.plugins import ExportPlugin
 from traitlets import Unicode
 
 from ..errors import GradingFailed
+from .record import score
 
 
 class _Export(ExportPlugin):
@@ -35,10 +36,9 @@ class _Export(ExportPlugin):
 
     def _points(self, gradebook: Gradebook, assignment: str, student: str) -> str:
         try:
-            submission = gradebook.find_submission(assignment, student)
+            return f"{score(gradebook.find_submission(assignment, student)):g}"
         except MissingEntry:
             return ""
-        return f"{max(0.0, submission.score - (submission.late_submission_penalty or 0)):g}"
 
     def _students(self, gradebook: Gradebook) -> Iterator:
         wanted = set(map(str, self.student))
@@ -100,9 +100,8 @@ class CanvasExport(_Export):
         for row in rows:
             if row[_STUDENT].strip() == _POSSIBLE:
                 for name, most in assignments.items():
-                    there = row.get(places[name]) or f"{most:g}"
-                    row[places[name]] = there
-                    if there != f"{most:g}":
+                    row[places[name]] = there = row.get(places[name]) or f"{most:g}"
+                    if not _is(there, most):
                         self.remarks.append(f"In Canvas, {name} gives {there} points at most, and here {most:g}.")
                 continue
             student = logins.get(row.get(_LOGIN)) or logins.get(row.get(_SIS)) or numbers.get(row.get(_ID))
@@ -143,6 +142,14 @@ class CanvasExport(_Export):
             name = ", ".join(part for part in (student.last_name, student.first_name) if part) or student.id
             rows.append({_STUDENT: name, _ID: student.lms_user_id or "", _LOGIN: student.id})
         return [_STUDENT, _ID, _SIS, _LOGIN, _SECTION], rows
+
+
+def _is(text: str, number: float) -> bool:
+    """Whether a field, "5.0" or "5,0", holds this number."""
+    try:
+        return float(text.replace(",", ".")) == number
+    except ValueError:
+        return False
 
 
 def _column(columns: list[str], assignment: str) -> str | None:

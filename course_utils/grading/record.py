@@ -42,6 +42,11 @@ def record(api: NbGraderAPI, assignment: str, student: str, file: Path, key: str
         return api.autograde(assignment, student)
 
 
+def score(submission) -> float:
+    """A submission's points less what being late costs, as nbgrader exports them."""
+    return max(0.0, submission.score - (submission.late_submission_penalty or 0))
+
+
 def graded_path(api: NbGraderAPI, assignment: str, student: str) -> Path:
     """The folder that a student's graded notebooks are in."""
     return Path(api.coursedir.format_path(api.coursedir.autograded_directory, student, assignment))

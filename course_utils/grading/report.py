@@ -11,6 +11,7 @@ from nbgrader.apps import NbGraderAPI
 from ..root import shown
 from . import pipeline
 from .batch import Batch
+from .record import score
 from .states import State
 
 FORMGRADER = "`course lab`, menu Nbgrader, Formgrader"
@@ -90,8 +91,7 @@ def export(course: Path, system: str, assignments: tuple[str, ...], file: Path, 
 
 def _not_final(api: NbGraderAPI, gradebook: Gradebook, assignment: str) -> Iterator[str]:
     """What of an assignment's points may still change."""
-    graded = {s.student.id: s for s in gradebook.assignment_submissions(assignment)}
-    if waiting := sum(s.needs_manual_grade for s in graded.values()):
+    if waiting := sum(s.needs_manual_grade for s in gradebook.assignment_submissions(assignment)):
         yield f"Not final: in {assignment}, {waiting} submissions wait for points by a person ({FORMGRADER})."
     if left := sorted(api.get_submitted_students(assignment) - api.get_autograded_students(assignment)):
         yield f"Not graded yet in {assignment}, and so without points: {', '.join(left)} (`course grade {assignment}`)."
@@ -108,9 +108,7 @@ def rows_of(batch: Batch) -> Iterator[dict[str, str | float]]:
             yield {
                 "student": student,
                 "state": str(batch.state(student)),
-                "score": max(
-                    0.0, submission.score - (submission.late_submission_penalty or 0)
-                ),  # as nbgrader exports it
+                "score": score(submission),
                 "max_score": submission.max_score,
                 "by_hand": int(submission.needs_manual_grade),
                 "noticed": " ".join(note.says for note in notes),

@@ -160,6 +160,13 @@ def test_canvas_fills_its_own_file(graded, tmp_path):
     assert [row["ID"] for row in read] == ["", "11", "12", "77", "99"] and read[1]["Student"] == "Drei, Ada"
 
 
+@pytest.mark.parametrize("five", ["5.0", '"5,00"'])
+def test_canvas_writes_the_same_points_in_its_own_way(graded, tmp_path, five):
+    (tmp_path / "gradebook.csv").write_text(CANVAS.replace(",10,100,", f",10,{five},"), "utf-8")
+    told = report.export(graded, "canvas", (), tmp_path / "c.csv", str(tmp_path / "gradebook.csv"))
+    assert "points at most" not in " ".join(told)
+
+
 def test_canvas_numbers_are_no_logins_and_semicolons_are_read(graded, tmp_path):
     """A student whose login or name at nbgrader is another one's number in Canvas."""
     other = "Student;ID;SIS User ID;SIS Login ID;Section\nKim;s3;;kim;A\nLee;5;77;lee;A\nPat;6;;s1;A\n"
