@@ -112,6 +112,7 @@ class Notebook:
         """Change a cell's source: select it all, and write it anew."""
         editor = cell.locator(".cm-content")
         editor.scroll_into_view_if_needed()
+        expect(editor).to_contain_text(old)  # an editor out of sight is made when it comes into sight
         source = "\n".join(editor.locator(".cm-line").all_inner_texts()).replace("\n\n\n", "\n\n")
         assert old in source, source
         editor.click()
