@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import urllib.parse
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_output
 
-from . import execution
+from . import colab, execution
 from .errors import NotSetUp
 from .root import PACKAGE
 
@@ -21,8 +20,8 @@ from .root import PACKAGE
 def build(root: Path, folder: Path) -> Path:
     """Build the site of the course in `root` into `folder`/html, from a copy in `folder`/source; its first page.
 
-    Links to the repository, and on GitHub those that launch a notebook in Binder, need the course's public address:
-    COURSE_REPOSITORY, else git's `origin` where it is a web address.
+    Links to the repository, and on GitHub those that launch a notebook in Colab or Binder, need the course's public
+    address, which its notebooks tell.
     Raises `NotSetUp`, where Sphinx is missing or finds something wrong.
     """
     if not find_spec("sphinx") or not find_spec("myst_nb"):
@@ -33,29 +32,12 @@ def build(root: Path, folder: Path) -> Path:
     for old in (source, made):
         shutil.rmtree(old, ignore_errors=True)
     write_source(root, source)
-    environment = os.environ | {"COURSE_REPOSITORY": repository(root), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = os.environ | {"COURSE_REPOSITORY": colab.address(root), "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, "-m", "sphinx", "-b", "html", "-q", "-W", "--keep-going", "-d", str(folder / "trees")]
     done = subprocess.run([*command, str(source), str(made)], env=environment, capture_output=True, text=True)
     if done.returncode:
         raise NotSetUp(f"The site could not be built, as Sphinx says: {done.stderr.strip()}")
     return made / "index.html"
-
-
-def repository(root: Path) -> str:
-    """The course's public address without user and password, or "" where none is known."""
-    if given := os.environ.get("COURSE_REPOSITORY"):
-        return _public(given)
-    asked = ["git", "-C", str(root), "remote", "get-url", "origin"]
-    try:
-        told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
-    except OSError:  # no git
-        return ""
-    return _public(told) if told.startswith("https://") else ""
-
-
-def _public(address: str) -> str:
-    parts = urllib.parse.urlsplit(address.removesuffix("/").removesuffix(".git"))
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def write_source(root: Path, folder: Path) -> None:

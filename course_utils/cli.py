@@ -23,6 +23,13 @@ class _Course(click.Group):
             return super().invoke(ctx)
         except CourseError as problem:
             raise click.ClickException(str(problem)) from None
+        except ModuleNotFoundError as problem:
+            if find_spec("jupyterlab"):  # a fault of ours
+                raise
+            raise click.ClickException(
+                f"Only what the lessons need is installed here, and {problem.name} is missing: install the course with "
+                "its command's packages (pip install '.[lab]')."
+            ) from None
 
 
 @click.group(cls=_Course, context_settings={"help_option_names": ["-h", "--help"]})
@@ -88,11 +95,12 @@ def build(source):
 def book():
     """Write the course as a site, with search, into build/book/html; the notebooks as they are stored."""
     from . import book as site
+    from . import colab
 
     first = site.build(course_root(), course_root() / "build" / "book")
     click.echo(f"Open {shown(first)} in a browser, or put its folder on a web server.")
-    if not site.repository(course_root()):
-        click.echo("No page has a link to Binder: set COURSE_REPOSITORY to the course's public address on GitHub.")
+    if not colab.address(course_root()):
+        click.echo("No page has a link to Colab or Binder: say where the course is on GitHub (`course address`).")
 
 
 def _become(*command: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> None:
@@ -150,6 +158,15 @@ def notebooks(names):
         times = {path: rewrite(path, progress.update) for path in paths}
     for path, seconds in times.items():
         click.echo(f"{seconds:4.0f} s  {path.name}")
+
+
+@main.command()
+@click.argument("url")
+def address(url):
+    """For maintainers: write the repository's public address into the notebooks, for Colab and for links."""
+    from . import colab
+
+    click.echo(f"{colab.set_address(course_root(), url)} notebooks bring the course from there on Colab.")
 
 
 @main.command()

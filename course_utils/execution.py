@@ -12,6 +12,7 @@ from .errors import NotebookFailed
 from .kernels import CourseKernelManager
 
 INJECTED = "injected-parameters"  # papermill's tag of the cell that it puts in
+COLAB = "colab"  # our tag of the cell that makes a bare Colab runtime ready
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 
 

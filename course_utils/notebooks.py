@@ -18,7 +18,8 @@ def facts(notebook: nbformat.NotebookNode) -> dict[str, str]:
     """What committed outputs are outputs of: SHA-256 of the code cells' sources, and of the embedded weights."""
     code = hashlib.sha256()
     for cell in execution.code_cells(notebook):
-        code.update(cell.source.encode() + b"\0")
+        if execution.COLAB not in cell.metadata.get("tags", ()):  # does nothing here
+            code.update(cell.source.encode() + b"\0")
     return {"code": code.hexdigest(), "source": embedded.read_card()["sha256"]}
 
 
@@ -68,15 +69,20 @@ def rewrite(path: Path, each_cell: Callable[[], object] = lambda: None) -> float
                 raise NotebookFailed(
                     f"The notebook {path.name} writes to stderr in its code cell {number} ({line}): mend its cause."
                 )
-    text = nbformat.writes(committed_form(run.notebook)).rstrip("\n") + "\n"
+    committed = committed_form(run.notebook)
     if path.read_bytes() != before:
         raise NotebookFailed(
             f"The notebook {path.name} was changed while it ran, and was left alone: run the command again."
         )
+    store(path, committed)
+    return run.seconds
+
+
+def store(path: Path, notebook: nbformat.NotebookNode) -> None:
+    """Write a notebook into its file, whole or not at all."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_text(text, "utf-8", newline="\n")
+        beside.write_text(nbformat.writes(notebook).rstrip("\n") + "\n", "utf-8", newline="\n")
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
-    return run.seconds

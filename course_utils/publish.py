@@ -14,11 +14,14 @@ import jinja2
 import nbformat
 from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath, markdown2html_mistune
+from traitlets.config import Config
 
 from . import execution
 from .errors import CourseError, NotebookFailed
 
 _TEMPLATES = Path(__file__).parent / "templates"
+# A reader of pages has nothing to set up. (The tag is MyST-NB's, which leaves such cells out by itself.)
+_WITHOUT = Config(TagRemovePreprocessor=Config(enabled=True, remove_cell_tags=["remove-cell"]))
 
 
 @dataclass
@@ -103,7 +106,7 @@ def page(notebook: nbformat.NotebookNode, folder: Path) -> str:
     notebook = nbformat.from_dict(notebook)
     notebook.metadata["title"] = title_and_lead(notebook)[0]
     execution.drop_widgets(notebook)
-    exporter = _Exporter(template_name="course", extra_template_basedirs=[str(_TEMPLATES)])
+    exporter = _Exporter(_WITHOUT, template_name="course", extra_template_basedirs=[str(_TEMPLATES)])
     return exporter.from_notebook_node(notebook, {"metadata": {"path": str(folder)}})[0]
 
 

@@ -171,4 +171,5 @@ def picture(page: Page, name: str, of: Locator | None = None) -> None:
 def new_page(browser: Browser) -> Page:
     page = browser.new_page(viewport={"width": 1360, "height": 960})
     page.set_default_timeout(30_000)
+    expect.set_options(timeout=30_000)  # two cores may be busy
     return page

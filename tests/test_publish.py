@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import nbformat
 import pytest
-from nbformat.v4 import new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from course_utils import publish
 from course_utils.errors import GradingFailed
@@ -41,6 +41,7 @@ def built(tmp_path_factory, small_notebook):
     """Two notebooks, of which one fails, and one that is none, built into a folder that holds an older page."""
     folder, pages = tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("build")
     notebook = small_notebook()
+    notebook.cells.insert(1, new_code_cell("1 + 1  # ready", metadata={"tags": ["remove-cell"]}))
     notebook.cells.append(new_markdown_cell(r"With $r = \frac{a}{b}$, $\undefined{x}$, and [more](01_fails.ipynb)."))
     nbformat.write(notebook, folder / "00_small.ipynb")
     nbformat.write(small_notebook("numbers = [0]\n1 / numbers[0]", "print('later')"), folder / "01_fails.ipynb")
@@ -83,6 +84,10 @@ def test_pages_show_the_run_with_the_parameters_that_it_had(built):
     assert f"embedded False {sys.executable}" in built.page.text
 
 
+def test_pages_leave_out_what_makes_a_runtime_ready(built):
+    assert "6 * 7" in built.page.text and "# ready" not in built.page.text
+
+
 def test_index_shows_each_notebook_and_links_to_the_pages_there_are(built):
     assert built.index.text.count("A small one") == 2
     assert "Its first paragraph." in built.index.text and "Its second" not in built.index.text
@@ -102,7 +107,7 @@ def test_a_failing_notebook_is_told_in_one_sentence_and_leaves_no_page(built):
 
 
 def test_every_cell_that_ran_is_counted_once(built):
-    assert built.cells == 4 + 5  # the last cell of the failing notebook never ran
+    assert built.cells == 5 + 5  # the last cell of the failing notebook never ran
 
 
 def test_the_graded_class_is_linked_from_the_index(tmp_path):

@@ -42,7 +42,11 @@ if repository.startswith("https://github.com/"):  # of others, the theme does no
         "repository_branch": "main",
         "use_repository_button": True,
         "path_to_docs": "",
-        "launch_buttons": {"binderhub_url": "https://mybinder.org", "notebook_interface": "jupyterlab"},
+        "launch_buttons": {
+            "binderhub_url": "https://mybinder.org",
+            "colab_url": "https://colab.research.google.com",
+            "notebook_interface": "jupyterlab",
+        },
     }
 if os.name == "nt":  # grading is for Linux, and imports what only Linux has
     autodoc_mock_imports = ["fcntl", "pwd", "resource"]

@@ -9,7 +9,7 @@ from conftest import ROOT
 from helpers import complains, served
 from playwright.sync_api import expect
 
-from course_utils import book
+from course_utils import book, colab
 from course_utils.errors import NotSetUp
 
 REPOSITORY = "https://github.com/example/course"
@@ -19,7 +19,7 @@ GRAVE = ("serious", "critical")
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("COURSE_REPOSITORY", REPOSITORY)
+        patch.setattr(colab, "address", lambda root: REPOSITORY)
         first = book.build(ROOT, tmp_path_factory.mktemp("book"))
     with served(first.parent) as url:
         yield first.parent, url
@@ -79,12 +79,17 @@ def test_no_serious_fault_of_accessibility(browser, site, pages, scheme):
     assert not faults, faults
 
 
-def test_notebooks_have_launch_links(page, site):
+def test_notebooks_have_launch_links(page, site, pages):
     _, url = site
-    page.goto(f"{url}notebooks/04_choosing_the_cut.html")
-    links = page.eval_on_selector_all("a[href]", "all => all.map(a => a.href)")
-    file = "notebooks/04_choosing_the_cut.ipynb"
-    assert any(link.startswith("https://mybinder.org/v2/gh/example/course/main") and file in link for link in links)
+    starts = "https://mybinder.org/v2/gh/example/course/main", "https://colab.research.google.com/github/example/course"
+    for path in (path for path in pages if path.startswith("notebooks/")):
+        page.goto(url + path)
+        links = page.eval_on_selector_all("a[href]", "all => all.map(a => a.href)")
+        for start in starts:
+            assert [link for link in links if link.startswith(start) and path.replace(".html", ".ipynb") in link], path
+    page.get_by_label("Launch interactive content").click()
+    expect(page.get_by_text("Colab", exact=True)).to_be_visible()
+    picture(page, "book_launch")
 
 
 def test_search_finds_a_word(page, site):
@@ -115,8 +120,7 @@ def test_a_copy_without_its_texts_is_told(tmp_path):
 
 
 def test_without_a_public_address_there_are_no_launch_links(tmp_path, monkeypatch):
-    monkeypatch.delenv("COURSE_REPOSITORY", raising=False)
-    assert book.repository(tmp_path) == ""
-    for given in (REPOSITORY, f"{REPOSITORY}.git", "https://ada:secret@github.com/example/course"):
-        monkeypatch.setenv("COURSE_REPOSITORY", given)
-        assert book.repository(tmp_path) == REPOSITORY
+    monkeypatch.setattr(colab, "address", lambda root: "")
+    first = book.build(ROOT, tmp_path / "book")
+    text = (first.parent / "notebooks" / "04_choosing_the_cut.html").read_text("utf-8")
+    assert "mybinder" not in text and "colab.research" not in text
