@@ -10,10 +10,10 @@ import nbformat
 
 from .errors import NotebookFailed
 from .kernels import CourseKernelManager
+from .widgets import VIEW
 
 INJECTED = "injected-parameters"  # papermill's tag of the cell that it puts in
 COLAB = "colab"  # our tag of the cell that makes a bare Colab runtime ready
-_WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def drop_widgets(notebook: nbformat.NotebookNode) -> None:
     notebook.metadata.pop("widgets", None)
     for cell in code_cells(notebook):
         for output in cell.outputs:
-            output.get("data", {}).pop(_WIDGET, None)
+            output.get("data", {}).pop(VIEW, None)
 
 
 def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:

@@ -10,6 +10,8 @@ import numpy as np
 from .errors import BadPictures
 from .folders import read_picture
 
+VIEW = "application/vnd.jupyter.widget-view+json"  # the type of a widget among a cell's outputs
+
 
 def drawn(figure) -> bytes:
     """A figure as PNG; the figure is closed."""
@@ -62,7 +64,10 @@ def explorer(pictures: dict[str, np.ndarray], places: tuple[str, ...], label: st
         picture.value = made[key]
 
     def bring(change):
-        for file in change["new"]:
+        files = change["new"]
+        if isinstance(files, dict):  # ipywidgets 7, which Colab has
+            files = [{"name": name} | file for name, file in files.items()]
+        for file in files:
             with tempfile.TemporaryDirectory() as folder:
                 copy = Path(folder) / Path(file["name"]).name
                 copy.write_bytes(file["content"])
@@ -91,6 +96,5 @@ def show_widget(box, otherwise: str) -> None:
     """Show a widget, and a sentence where none runs."""
     from IPython.display import display
 
-    page = box._repr_mimebundle_()
-    page["text/plain"] = otherwise
-    display(page, raw=True)
+    view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
+    display({VIEW: view, "text/plain": otherwise}, raw=True)

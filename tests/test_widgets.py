@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image
+from traitlets import Bunch
 
 from course_utils import execution, widgets
 
@@ -23,7 +24,7 @@ def test_the_slider_shows_the_picture_of_its_position(monkeypatch):
     slider.value = "stem"
     assert picture.value == b"first"
     assert shown[0]["text/plain"].startswith("In JupyterLab a slider (cut at: stem, b1)")
-    assert execution._WIDGET in shown[0]
+    assert widgets.VIEW in shown[0]
 
 
 @pytest.fixture
@@ -73,6 +74,15 @@ def test_the_explorer_takes_a_picture_of_ones_own_and_says_what_is_none(explored
     assert picture.value == b"50 stem" and said.value == ""
 
 
+def test_the_explorer_takes_a_picture_as_ipywidgets_7_gives_it(explored):
+    choice, upload, _, said, picture, _ = explored
+    page = io.BytesIO()
+    Image.new("RGB", (20, 10), (90, 90, 90)).save(page, "png")
+    new = {"mine.png": {"metadata": {"name": "mine.png"}, "content": page.getvalue()}}
+    upload.notify_change(Bunch(name="value", type="change", new=new, old={}, owner=upload))
+    assert choice.value == "mine.png" and picture.value == b"90 stem" and said.value == ""
+
+
 def test_a_figure_becomes_a_png_and_is_closed():
     import matplotlib.pyplot as plt
 
@@ -82,7 +92,7 @@ def test_a_figure_becomes_a_png_and_is_closed():
 
 
 def test_of_a_widget_the_sentence_is_left():
-    page = {execution._WIDGET: {"model_id": "1"}, "text/plain": "A slider stands here."}
+    page = {widgets.VIEW: {"model_id": "1"}, "text/plain": "A slider stands here."}
     cell = new_code_cell("x", outputs=[new_output("display_data", page)])
     notebook = new_notebook(cells=[cell], metadata={"widgets": {"state": {}}})
     execution.drop_widgets(notebook)

@@ -13,7 +13,7 @@ language = "en"
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 nb_execution_mode = "off"  # the notebooks come with the outputs of a full run
-myst_enable_extensions = ["dollarmath", "smartquotes"]
+myst_enable_extensions = ["dollarmath", "smartquotes", "substitution"]
 myst_heading_anchors = 3
 default_role = "literal"  # docstrings put code between single backticks
 autodoc_member_order = "bysource"
@@ -36,7 +36,14 @@ html_theme_options = {
     "navbar_persistent": [],
 }
 repository = os.environ.get("COURSE_REPOSITORY", "")
+myst_substitutions = {"launch": ""}
 if repository.startswith("https://github.com/"):  # of others, the theme does not know how their links are made
+    name, first = repository.removeprefix("https://github.com/"), "notebooks/00_start_here.ipynb"
+    myst_substitutions["launch"] = (
+        f"Begin at once in [Colab](https://colab.research.google.com/github/{name}/blob/main/{first}) or "
+        f"[Binder](https://mybinder.org/v2/gh/{name}/main?urlpath=lab/tree/{first}), with nothing to install; "
+        "the rocket at the top of a notebook's page opens that notebook."
+    )
     html_theme_options |= {
         "repository_url": repository,
         "repository_branch": "main",

@@ -87,6 +87,11 @@ def test_notebooks_have_launch_links(page, site, pages):
         links = page.eval_on_selector_all("a[href]", "all => all.map(a => a.href)")
         for start in starts:
             assert [link for link in links if link.startswith(start) and path.replace(".html", ".ipynb") in link], path
+    page.goto(f"{url}index.html")  # here, the first notebook
+    links = page.eval_on_selector_all("a[href]", "all => all.map(a => a.href)")
+    assert all([link for link in links if link.startswith(s) and "00_start_here.ipynb" in link] for s in starts)
+    picture(page, "book_index_launch")
+    page.goto(f"{url}notebooks/04_choosing_the_cut.html")
     page.get_by_label("Launch interactive content").click()
     expect(page.get_by_text("Colab", exact=True)).to_be_visible()
     picture(page, "book_launch")
@@ -124,3 +129,4 @@ def test_without_a_public_address_there_are_no_launch_links(tmp_path, monkeypatc
     first = book.build(ROOT, tmp_path / "book")
     text = (first.parent / "notebooks" / "04_choosing_the_cut.html").read_text("utf-8")
     assert "mybinder" not in text and "colab.research" not in text
+    assert "Begin at once" not in first.read_text("utf-8")
