@@ -120,7 +120,7 @@ def test(arguments):
     if not find_spec("pytest"):
         raise NotSetUp("pytest is not installed here: install the course with its tests (pip install -e '.[test]').")
     # A file's tests share what is dear: a cluster, a graded class, a server.
-    every = ("-n", str(min(os.cpu_count() or 1, 4)), "--dist", "loadfile")
+    every = ("-n", str(min(os.cpu_count() or 1, 4)), "--dist", "loadfile", "--durations", "25")
     _become("-m", "pytest", *(arguments or every), cwd=course_root())
 
 

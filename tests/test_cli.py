@@ -119,7 +119,7 @@ def test_test_hands_its_arguments_to_pytest_in_the_courses_folder(folder, starte
     ((command, where, _),) = started
     assert command == [sys.executable, "-m", "pytest", "-k", "this or that", "--help"]
     course("test")
-    assert started[-1][0][3:] == ["-n", str(min(os.cpu_count(), 4)), "--dist", "loadfile"]
+    assert started[-1][0][3:] == ["-n", str(min(os.cpu_count(), 4)), "--dist", "loadfile", "--durations", "25"]
     assert where == folder
 
 
