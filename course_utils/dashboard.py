@@ -63,10 +63,15 @@ def dashboard(model, batch: tuple, held_out: tuple, blocks: dict[str, str], ever
                 "gradient norm and drift of each block.",
             )
 
-        def stop(self, *_):
-            """End the training after the step that runs."""
-            model.stop_training = True
+        def stop(self, signum, frame):
+            """End the training after the step that runs. Where none runs, as `fit` has failed, interrupt as ever."""
             signal.signal(signal.SIGINT, self._interrupt)
+            while frame and frame.f_locals.get("self") is not model:
+                frame = frame.f_back
+            if frame:
+                model.stop_training = True
+            else:
+                signal.raise_signal(signum)
 
         def _measure(self, loss):
             history = self.history

@@ -88,3 +88,24 @@ def test_an_interrupt_stops_the_training_and_a_second_one_is_as_ever(shown):
     assert watch.history["step"][-1] == 6  # in the middle of the second epoch
     train(model, watch, epochs=1)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_after_a_training_that_failed_an_interrupt_is_as_ever(shown):
+    model, before = network(), signal.getsignal(signal.SIGINT)
+    pressed = []
+    signal.signal(signal.SIGINT, lambda *_: pressed.append(1))
+
+    class Fail(keras.callbacks.Callback):
+        def on_train_batch_end(self, index, logs=None):
+            raise ZeroDivisionError
+
+    try:
+        batch = tuple(part[:16] for part in data())
+        with pytest.raises(ZeroDivisionError):
+            train(model, dashboard(model, batch, batch, BLOCKS), Fail())
+        signal.raise_signal(signal.SIGINT)
+        assert pressed == [1]
+        signal.raise_signal(signal.SIGINT)
+        assert pressed == [1, 1]
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -12,11 +12,10 @@ from .. import figures
 from ..errors import GradingFailed
 from ..root import PACKAGE
 from .item_analysis import ClassResults
-from .states import State
+from .states import NEEDS_A_LOOK, State
 
 _MISTAKES = 3  # kinds of mistakes shown for each test
 _LEAST = 0.1  # discrimination below which a test deserves a look
-_BAD = (State.TIMEOUT, State.CRASHED, State.TAMPERED, State.UNREADABLE)
 
 
 def write_page(results: ClassResults, file: Path) -> None:
@@ -30,7 +29,7 @@ def write_page(results: ClassResults, file: Path) -> None:
         "figures": _figures(results, scores),
         "looks": sorted((s for s in handed if s.noticed), key=lambda s: list(State).index(s.state), reverse=True),
         "waiting": sum(submission.by_hand for submission in handed),
-        "bad": _BAD,
+        "bad": NEEDS_A_LOOK,
         "least": _LEAST,
         "most": _MISTAKES,
     }

@@ -12,7 +12,7 @@ from ..root import shown
 from . import pipeline
 from .batch import Batch
 from .record import score
-from .states import State
+from .states import NEEDS_A_LOOK, State
 
 FORMGRADER = "`course lab`, menu Nbgrader, Formgrader"
 
@@ -95,6 +95,11 @@ def _not_final(api: NbGraderAPI, gradebook: Gradebook, assignment: str) -> Itera
         yield f"Not final: in {assignment}, {waiting} submissions wait for points by a person ({FORMGRADER})."
     if left := sorted(api.get_submitted_students(assignment) - api.get_autograded_students(assignment)):
         yield f"Not graded yet in {assignment}, and so without points: {', '.join(left)} (`course grade {assignment}`)."
+    if api.get_submitted_students(assignment):
+        batch = Batch(api, assignment)
+        ended = {student: batch.state(student) for student in batch.there if batch.is_graded(student)}
+        if looks := [f"{student} ({state})" for student, state in ended.items() if state in NEEDS_A_LOOK]:
+            yield f"Look at these of {assignment} first: {', '.join(looks)} (`course report {assignment}`)."
 
 
 def rows_of(batch: Batch) -> Iterator[dict[str, str | float]]:

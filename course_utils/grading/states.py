@@ -20,6 +20,9 @@ class State(StrEnum):
     UNREADABLE = "unreadable"
 
 
+NEEDS_A_LOOK = (State.TIMEOUT, State.CRASHED, State.TAMPERED, State.UNREADABLE)
+
+
 class Note(NamedTuple):
     """One thing that the grader noticed: the state that it leads to, and a sentence."""
 

@@ -6,6 +6,7 @@ import shutil
 from contextlib import nullcontext
 from html.parser import HTMLParser
 
+import nbformat
 import numpy as np
 import pytest
 from grading_stub import grade, hand_in, write_source
@@ -14,6 +15,7 @@ from helpers import complains
 from course_utils.errors import GradingFailed
 from course_utils.grading import class_page, isolation, item_analysis, pipeline, report, work
 from course_utils.grading.batch import Batch
+from course_utils.grading.states import Note, State, write_notes
 
 pytestmark = pytest.mark.skipif(isolation.missing() is not None, reason=f"no isolation here: {isolation.missing()}")
 PASSES = {f"s{k}": k % 4 for k in range(8)}  # how many of the three tests, which give 2, 2 and 1 points
@@ -184,6 +186,19 @@ def test_what_is_not_graded_yet_is_said_by_report_and_export(graded, tmp_path):
         assert "not graded yet" in page and "course grade tiny" in page
     finally:
         shutil.rmtree(graded / "submitted" / "zoe")
+
+
+def test_submissions_that_need_a_look_are_named_when_grades_are_exported(graded, tmp_path):
+    file = graded / "autograded" / "s2" / "tiny" / "tiny.ipynb"
+    before = file.read_text("utf-8")
+    notebook = nbformat.reads(before, as_version=4)
+    write_notes(notebook, [Note(State.CRASHED, "It crashed.")])
+    nbformat.write(notebook, file)
+    try:
+        told = report.export(graded, "moodle", (), tmp_path / "m.csv", None)
+        assert "Look at these of tiny first: s2 (crashed) (`course report tiny`)." == told[-1]
+    finally:
+        file.write_text(before, "utf-8")
 
 
 def test_a_class_without_answers_is_not_praised(tmp_path):
