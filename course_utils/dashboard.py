@@ -37,8 +37,8 @@ def dashboard(model, batch: tuple, held_out: tuple, blocks: dict[str, str], ever
             self._start = snapshot(model)
             # A button of our own would not do: while the kernel trains, it does not hear of a widget's clicks.
             self._interrupt = signal.signal(signal.SIGINT, self.stop)
-            self._box, self._picture = self._shown()
             self._measure(float("nan"))
+            self._box, self._picture = self._shown()
 
         def on_train_batch_end(self, index, logs=None):
             self._step, self._loss = self._step + 1, float(logs["loss"])
@@ -102,7 +102,8 @@ def dashboard(model, batch: tuple, held_out: tuple, blocks: dict[str, str], ever
             import ipywidgets
 
             how = ipywidgets.Label("To stop the training: ■ above (Kernel, Interrupt). What it learned stays.")
-            picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(max_width="100%"))
+            start = drawn(self._figure())  # without it, a browser shows a broken picture until the first steps are done
+            picture = ipywidgets.Image(value=start, format="png", layout=ipywidgets.Layout(max_width="100%"))
             box = ipywidgets.VBox([how, picture])
             show_widget(box, "In JupyterLab the training is drawn here while it goes on; below is how it ended.")
             return box, picture

@@ -105,6 +105,8 @@ def test_stops_a_training_at_the_dashboard(page, url):
     how = cell.get_by_text("To stop the training")
     expect(how).to_be_visible(timeout=60_000)
     expect(cell.locator(".jupyter-widgets img").first).to_have_attribute("src", re.compile("blob:|data:"))
+    first = cell.locator(".jupyter-widgets img").first
+    assert first.evaluate("img => img.decode().then(() => img.naturalWidth)") > 0  # no broken picture at any time
     page.wait_for_timeout(4000)  # some drawings
     picture(page, "student_dashboard", how)
     page.locator(
