@@ -25,14 +25,14 @@ def build(root: Path, folder: Path) -> Path:
     Raises `NotSetUp`, where Sphinx is missing or finds something wrong.
     """
     if not find_spec("sphinx") or not find_spec("myst_nb"):
-        raise NotSetUp("Sphinx is not installed here: install the course with its book (pip install -e '.[book]').")
+        raise NotSetUp("Sphinx is not installed here: install the course with its book (pip install -e '.[lab,book]').")
     if not (root / "docs" / "book").is_dir():
         raise NotSetUp(f"There is no docs/book in {root}: take the course's repository, as students' copies lack it.")
     source, made = folder / "source", folder / "html"
     for old in (source, made):
         shutil.rmtree(old, ignore_errors=True)
     write_source(root, source)
-    environment = os.environ | {"COURSE_REPOSITORY": colab.address(root), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = os.environ | {"COURSE_REPOSITORY": colab.read_address(root), "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, "-m", "sphinx", "-b", "html", "-q", "-W", "--keep-going", "-d", str(folder / "trees")]
     done = subprocess.run([*command, str(source), str(made)], env=environment, capture_output=True, text=True)
     if done.returncode:

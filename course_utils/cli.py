@@ -14,7 +14,15 @@ from .errors import CourseError, NotSetUp
 from .root import PACKAGE, course_root, shown
 
 _GRADES = find_spec("course_utils.grading") is not None  # not in students' copies
+_LAB = ("jupyterlab", "nbgrader", "papermill", "distributed")  # some of what lessons alone do not need
 _PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+
+
+def _lessons_only(missing: str) -> str:
+    return (
+        f"Only what the lessons need is installed here, and {missing} is missing: install the rest of the course "
+        "(pip install -e '.[lab]')."
+    )
 
 
 class _Course(click.Group):
@@ -24,12 +32,9 @@ class _Course(click.Group):
         except CourseError as problem:
             raise click.ClickException(str(problem)) from None
         except ModuleNotFoundError as problem:
-            if find_spec("jupyterlab"):  # a fault of ours
+            if all(map(find_spec, _LAB)):  # a fault of ours
                 raise
-            raise click.ClickException(
-                f"Only what the lessons need is installed here, and {problem.name} is missing: install the course with "
-                "its command's packages (pip install '.[lab]')."
-            ) from None
+            raise click.ClickException(_lessons_only(problem.name)) from None
 
 
 @click.group(cls=_Course, context_settings={"help_option_names": ["-h", "--help"]})
@@ -99,7 +104,7 @@ def book():
 
     first = site.build(course_root(), course_root() / "build" / "book")
     click.echo(f"Open {shown(first)} in a browser, or put its folder on a web server.")
-    if not colab.address(course_root()):
+    if not colab.read_address(course_root()).startswith("https://github.com/"):
         click.echo("No page has a link to Colab or Binder: say where the course is on GitHub (`course address`).")
 
 
@@ -118,7 +123,9 @@ def _become(*command: str, cwd: Path | None = None, env: dict[str, str] | None =
 def test(arguments):
     """Run the tests, all on several cores; arguments go to pytest, paths as seen from the course's folder."""
     if not find_spec("pytest"):
-        raise NotSetUp("pytest is not installed here: install the course with its tests (pip install -e '.[test]').")
+        raise NotSetUp(
+            "pytest is not installed here: install the course with its tests (pip install -e '.[lab,test]')."
+        )
     # A file's tests share what is dear: a cluster, a graded class, a server.
     every = ("-n", str(min(os.cpu_count() or 1, 4)), "--dist", "loadfile", "--durations", "25")
     _become("-m", "pytest", *(arguments or every), cwd=course_root())
@@ -128,6 +135,8 @@ def test(arguments):
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def lab(arguments):
     """Open the course in JupyterLab; arguments go to jupyter lab."""
+    if not find_spec("jupyterlab"):
+        raise NotSetUp(_lessons_only("jupyterlab"))
     first = course_root() / "notebooks" / "00_start_here.ipynb"
     _become(
         "-m",
@@ -166,7 +175,7 @@ def address(url):
     """For maintainers: write the repository's public address into the notebooks, for Colab and for links."""
     from . import colab
 
-    click.echo(f"{colab.set_address(course_root(), url)} notebooks bring the course from there on Colab.")
+    click.echo(f"{colab.write_address(course_root(), url)} notebooks bring the course from there on Colab.")
 
 
 @main.command()

@@ -60,6 +60,8 @@ def folder() -> Finding:
         root = course_root()
     except CourseError as problem:
         return Finding("Folder", str(problem), fine=False)
+    if PACKAGE.parent.name in ("site-packages", "dist-packages"):  # installed with pip, as on Colab
+        return Finding("Folder", f"{root}, with its package in {PACKAGE.parent}")
     if root != PACKAGE.parent:
         return Finding(
             "Folder",
@@ -153,7 +155,7 @@ def packages() -> Finding:
     """Whether there is one TensorFlow, of this environment, and not a second one that gets in its way."""
     named = {re.sub("[-_.]+", "-", found.metadata["Name"] or "").lower() for found in distributions()}
     there, spec = sorted(named & set(_TENSORFLOWS)), find_spec("tensorflow")
-    names = ("tensorflow", "keras", "numpy", "jupyterlab", "nbgrader")
+    names, lab = ("tensorflow", "keras", "numpy"), ("jupyterlab", "nbgrader")
     if not there or spec is None or not set(names[1:]) <= named:
         return Finding(
             "Packages",
@@ -180,7 +182,10 @@ def packages() -> Finding:
             fine=False,
             stops=True,
         )
-    return Finding("Packages", ", ".join(f"{name} {version(name)}" for name in (there[0], *names[1:])))
+    known = ", ".join(f"{name} {version(name)}" for name in (there[0], *names[1:], *lab) if name in named)
+    if not set(lab) <= named:
+        known += "; for lessons alone: JupyterLab and assignments want `python course.py lab`"
+    return Finding("Packages", known)
 
 
 def keras_settings() -> Finding:

@@ -23,12 +23,14 @@ from jupyter_client.manager import KernelManager
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from course_utils import colab, execution, notebooks
-from course_utils.errors import NotSetUp
+from course_utils import colab, execution, notebooks, words
+from course_utils.errors import NotebookFailed, NotSetUp
+from course_utils.grading import bundle
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 LESSONS = PROJECT["project"]["dependencies"]
+posix = pytest.mark.skipif(os.name == "nt", reason="Colab is Linux, and so are the commands of its cell")
 ON_COLAB = 'import sys, types; sys.modules["google.colab"] = types.ModuleType("google.colab")'
 
 
@@ -80,17 +82,19 @@ def runtime(tmp_path_factory):
     """A bare runtime, where nothing but a kernel is: its Python, and the settings under which pip finds packages."""
     folder = tmp_path_factory.mktemp("colab")
     wheels = folder / "wheels"
-    wheels.mkdir()
-    for installed in needed("ipykernel", *LESSONS, "hatchling").values():
-        pack(installed, wheels)
-    venv.create(folder / "bare", with_pip=True)
     environment = {name: text for name, text in os.environ.items() if not name.startswith(("PYTHON", "PIP", "COURSE"))}
     environment |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels), "PIP_NO_COMPILE": "1", "PIP_NO_CACHE_DIR": "1"}
     environment |= {"JUPYTER_PATH": "", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "COURSE_CACHE": str(folder / "cache")}
     python = folder / "bare" / "bin" / "python"
-    subprocess.run([python, "-m", "pip", "install", "-q", "ipykernel"], env=environment, check=True)
-    yield python, environment
-    shutil.rmtree(folder)  # 4 GB
+    try:
+        wheels.mkdir()
+        for installed in needed("ipykernel", *LESSONS, "hatchling").values():
+            pack(installed, wheels)
+        venv.create(folder / "bare", with_pip=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", "ipykernel"], env=environment, check=True)
+        yield python, environment
+    finally:
+        shutil.rmtree(folder)  # 4 GB
 
 
 class Kernel:
@@ -126,21 +130,41 @@ class Kernel:
         self._manager.shutdown_kernel(now=True)
 
 
-@pytest.fixture(scope="module")
-def repository(tmp_path_factory):
-    """The course as git has it here, with what is not committed yet, at an address that git can clone from."""
-    folder = tmp_path_factory.mktemp("public") / "course"
-    listed = ["git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard"]
-    for name in subprocess.run(listed, capture_output=True, text=True, check=True).stdout.splitlines():
-        if (ROOT / name).is_file() and not name.startswith(("tests/", "assignments/", "build/")):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
+def publish(folder: Path) -> str:
+    """Make a repository of a folder; the address that git can clone it from."""
     git = ["git", "-C", folder, "-c", "user.name=ada", "-c", "user.email=ada@localhost"]
     for step in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "The course"]):
         subprocess.run([*git, *step], check=True)
     return f"file://{folder}"
 
 
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    """The address of what students get, as it is to be published."""
+    folder = tmp_path_factory.mktemp("public")
+    bundle.write_bundle(ROOT, folder / "students.zip")
+    with zipfile.ZipFile(folder / "students.zip") as archive:
+        archive.extractall(folder)
+    return publish(folder / bundle.NAME)
+
+
+@posix
+def test_where_no_course_can_be_fetched_it_says_so_and_goes_on_with_the_right_address(runtime, repository, tmp_path):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "README.md").write_text("Something else.", "utf-8")
+    (tmp_path / "content").mkdir()
+    no_packages = f"import os; os.environ['PIP_FIND_LINKS'] = {str(tmp_path)!r}"
+    with Kernel(runtime, tmp_path / "content") as kernel:
+        for address in ("file:///nowhere", publish(tmp_path / "other")):
+            with pytest.raises(AssertionError, match=f"The course is not at '{address}'.*put its public address into"):
+                kernel.run(colab.source(address))
+            assert not list((tmp_path / "content").iterdir())
+        kernel.run(no_packages)
+        with pytest.raises(AssertionError, match="pip could not install the course.*begin with a new runtime"):
+            kernel.run(colab.source(repository))
+
+
+@posix
 def test_it_makes_a_bare_runtime_ready_for_every_notebook(runtime, repository, tmp_path):
     with Kernel(runtime, tmp_path) as kernel:
         with pytest.raises(AssertionError, match="ModuleNotFoundError"):
@@ -148,42 +172,36 @@ def test_it_makes_a_bare_runtime_ready_for_every_notebook(runtime, repository, t
         kernel.run(colab.source(repository))
         assert kernel.run("print(os.getcwd())").strip() == str(tmp_path / "course" / "notebooks")
         assert kernel.run(colab.source(repository)) == ""  # once more does nothing
-        for cell in execution.code_cells(execution.read(NOTEBOOKS[0])):
-            if execution.COLAB not in cell.metadata.get("tags", ()):
-                kernel.run(cell.source.replace("FAST = False", "FAST = True"))
+        for cell in execution.code_cells(execution.read(NOTEBOOKS[0]))[1:]:
+            kernel.run(cell.source.replace("FAST = False", "FAST = True"))
         for path in NOTEBOOKS[1:]:
             cells = execution.code_cells(execution.read(path))
             start = next(k for k, cell in enumerate(cells) if "lesson import" in cell.source)
             for cell in cells[1 : start + 1]:  # parameters and imports
                 kernel.run(cell.source.replace('SOURCE = "auto"', 'SOURCE = "embedded"'))
         where = kernel.run("import course_utils; print(course_utils.__file__)")
+        kernel.run("os.chdir('/')")
+        assert kernel.run(colab.source(repository)) == ""  # also where a lesson has gone elsewhere
     assert where.startswith(str(runtime[0].parent.parent))
     with Kernel(runtime, tmp_path) as kernel:  # a runtime that was started again
-        kernel.run(colab.source("file:///nowhere"))
+        assert kernel.run(colab.source("file:///nowhere")) == ""
         kernel.run("from course_utils.lesson import start; start(0)")
-    command = [runtime[0].with_name("course"), "doctor"]
-    told = subprocess.run(command, cwd=tmp_path / "course", env=runtime[1], capture_output=True, text=True)
-    assert "Traceback" not in told.stderr
-    told = subprocess.run(
-        [command[0], "build"], cwd=tmp_path / "course", env=runtime[1], capture_output=True, text=True
-    )
-    assert told.returncode and "Traceback" not in told.stderr and ".[lab]" in told.stderr
 
+    def course(*arguments):
+        command = [runtime[0].with_name("course"), *arguments]
+        return subprocess.run(command, cwd=tmp_path / "course", env=runtime[1], capture_output=True, text=True)
 
-def test_where_the_course_cannot_be_fetched_the_cell_says_so(runtime, tmp_path):
-    python, environment = runtime
-    subprocess.run(
-        [python, "-m", "pip", "uninstall", "-q", "-y", "transfer-learning-course"], env=environment, check=True
-    )
-    with Kernel(runtime, tmp_path) as kernel:
-        with pytest.raises(AssertionError, match="did not come from 'file:///nowhere'.*put its address(.|\n)*nowhere"):
-            kernel.run(colab.source("file:///nowhere"))
-    assert not list(tmp_path.iterdir())
+    told = course("doctor").stdout
+    assert "for lessons alone" in told and "with its package in" in told and "python course.py lab`, which" not in told
+    for command in ("build", "lab"):
+        told = course(command)
+        assert told.returncode and "Traceback" not in told.stderr and ".[lab]" in told.stderr
 
 
 def test_elsewhere_it_does_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    code = re.sub(r"^    [!%].*\n?", "    raise SystemExit\n", colab.source(""), flags=re.MULTILINE)
+    code = re.sub(r"^( +)[!%].*\n?", r"\1raise SystemExit\n", colab.source(""), flags=re.MULTILINE)
+    monkeypatch.delitem(sys.modules, "course_utils")
     exec(code, {})
     monkeypatch.setitem(sys.modules, "google.colab", sys)
     with pytest.raises(SystemExit):
@@ -193,9 +211,9 @@ def test_elsewhere_it_does_nothing(tmp_path, monkeypatch):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_is_the_same_in_every_notebook_and_the_first(path):
     notebook = execution.read(path)
-    cell = colab.cell_of(notebook)
+    cell = colab.cell_of(path, notebook)
     assert execution.code_cells(notebook)[0] is cell and not cell.outputs
-    assert cell.source == colab.source(colab.address(ROOT))
+    assert cell.source == colab.source(colab.read_address(ROOT))
     assert cell.metadata.cellView == "form" and cell.metadata.jupyter.source_hidden
 
 
@@ -230,27 +248,65 @@ def test_lessons_need_no_package_that_it_does_not_install():
     assert names <= set(needed(*LESSONS))
 
 
-def test_the_public_address_is_written_into_every_notebook(tmp_path):
+@pytest.fixture
+def copy(tmp_path):
     shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
-    for given in (
-        "https://github.com/ada/course",
-        "https://github.com/ada/course.git",
-        "https://github.com/ada/course/",
-    ):
-        assert colab.set_address(tmp_path, given) == len(NOTEBOOKS)
-        assert colab.address(tmp_path) == "https://github.com/ada/course"
-    for path in (tmp_path / "notebooks").glob("*.ipynb"):
+    return tmp_path
+
+
+def test_notebook_08_reads_no_package_that_it_does_not_install():
+    installed = {"skimage": "scikit-image", "sklearn": "scikit-learn"}
+    assert {installed.get(name, name) for name in words.CLASSES} <= set(needed(*LESSONS))
+
+
+def test_the_public_address_is_written_into_every_notebook(copy):
+    here = "https://github.com/ada/course"
+    for given in (here, f"{here}.git", f"{here}/"):
+        assert colab.write_address(copy, given) == len(NOTEBOOKS)
+        assert colab.read_address(copy) == here
+    for path in (copy / "notebooks").glob("*.ipynb"):
         notebook = execution.read(path)
         nbformat.validate(notebook)
-        assert colab.cell_of(notebook).source == colab.source("https://github.com/ada/course")
+        assert colab.cell_of(path, notebook).source == colab.source(here)
         assert notebook.metadata.course.code == notebooks.facts(notebook)["code"]  # its outputs are still its own
 
 
 @pytest.mark.parametrize(
-    "given", ["", "git@github.com:ada/course", "http://ada.org/course", "https://a:b@ada.org/c", 'https://ada.org/"; x']
+    "given",
+    [
+        "",
+        "git@github.com:ada/course",
+        "http://ada.org/course",
+        "https://ada:secret@ada.org/course",
+        'https://ada.org/"; x',
+        "https://github.com/ada",
+        "https://github.com/ada/course/tree/main",
+    ],
 )
-def test_an_address_that_not_everybody_can_read_is_refused(given, tmp_path):
-    shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
+def test_an_address_that_not_everybody_can_read_is_refused(given, copy):
     with complains(NotSetUp, "public address", "https://github.com/you/course"):
-        colab.set_address(tmp_path, given)
-    assert colab.address(tmp_path) == colab.address(ROOT)
+        colab.write_address(copy, given)
+    assert colab.read_address(copy) == colab.read_address(ROOT)
+
+
+def test_a_notebook_that_lost_its_cell_is_named_and_no_other_is_changed(copy):
+    path = copy / "notebooks" / NOTEBOOKS[5].name
+    notebook = execution.read(path)
+    notebook.cells.remove(colab.cell_of(path, notebook))
+    notebooks.store(path, notebook)
+    with complains(NotSetUp, path.name, "no cells tagged `colab`"):
+        colab.write_address(copy, "https://github.com/ada/course")
+    assert colab.read_address(copy) == colab.read_address(ROOT)
+
+
+def test_an_address_written_by_hand_is_read_with_the_same_care(copy):
+    path = copy / "notebooks" / NOTEBOOKS[0].name
+    before = path.read_text("utf-8")
+    for line, told in (("https://ada:secret@ada.org/c", ("public address",)), (None, (path.name, "course address"))):
+        old, new = ('REPOSITORY = \\"', f'REPOSITORY = \\"{line}') if line else ("REPOSITORY = ", "WHERE = ")
+        path.write_text(before.replace(old, new), "utf-8")
+        with complains(NotSetUp, *told):
+            colab.read_address(copy)
+    shutil.rmtree(copy / "notebooks")
+    with complains(NotebookFailed, "00_start_here.ipynb"):
+        colab.read_address(copy)

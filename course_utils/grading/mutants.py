@@ -19,7 +19,9 @@ class Mutant:
 def mutants(cell: str, code: str) -> list[Mutant]:
     """What mutmut makes of one solution cell. Raises `NotSetUp` where it is not installed."""
     if not find_spec("mutmut"):
-        raise NotSetUp("mutmut is not installed here: install the course with its tests (pip install -e '.[test]').")
+        raise NotSetUp(
+            "mutmut is not installed here: install the course with its tests (pip install -e '.[lab,test]')."
+        )
     import libcst
     from mutmut.mutation.file_mutation import MutationVisitor
     from mutmut.mutation.mutators import mutation_operators

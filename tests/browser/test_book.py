@@ -19,7 +19,7 @@ GRAVE = ("serious", "critical")
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(colab, "address", lambda root: REPOSITORY)
+        patch.setattr(colab, "read_address", lambda root: REPOSITORY)
         first = book.build(ROOT, tmp_path_factory.mktemp("book"))
     with served(first.parent) as url:
         yield first.parent, url
@@ -125,7 +125,7 @@ def test_a_copy_without_its_texts_is_told(tmp_path):
 
 
 def test_without_a_public_address_there_are_no_launch_links(tmp_path, monkeypatch):
-    monkeypatch.setattr(colab, "address", lambda root: "")
+    monkeypatch.setattr(colab, "read_address", lambda root: "")
     first = book.build(ROOT, tmp_path / "book")
     text = (first.parent / "notebooks" / "04_choosing_the_cut.html").read_text("utf-8")
     assert "mybinder" not in text and "colab.research" not in text

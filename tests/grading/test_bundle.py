@@ -76,6 +76,7 @@ def test_its_project_file_points_to_nothing_that_is_not_there(bundle):
     project, whole = tomllib.loads(told), tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     assert "grading" not in told and "kernels" not in told and "tests" not in told.split("[tool")[1]
     assert project["project"]["dependencies"] == whole["project"]["dependencies"]
+    assert project["project"]["optional-dependencies"] == whole["project"]["optional-dependencies"]
     assert project["project"]["scripts"] == whole["project"]["scripts"]
 
 
