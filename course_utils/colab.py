@@ -12,7 +12,7 @@ from .notebooks import store
 # Colab has no more than the notebook itself. `!` and `%` are IPython's: what git and pip say is to be seen.
 # Once a lesson has imported `course_utils`, the cell does nothing, in whatever folder.
 _CELL = """\
-# @title On Colab, run this first: it brings the course and what it needs, in some two minutes
+# @title On Colab, run this first: it brings the course and what it needs
 REPOSITORY = "{address}"  # @param {{type:"string"}}
 
 import importlib.util

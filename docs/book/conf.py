@@ -13,7 +13,7 @@ language = "en"
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 nb_execution_mode = "off"  # the notebooks come with the outputs of a full run
-myst_enable_extensions = ["dollarmath", "smartquotes", "substitution"]
+myst_enable_extensions = ["dollarmath", "smartquotes"]
 myst_heading_anchors = 3
 default_role = "literal"  # docstrings put code between single backticks
 autodoc_member_order = "bysource"
@@ -23,6 +23,8 @@ html_favicon = "favicon.svg"
 html_context = {"default_mode": "auto"}
 html_static_path = ["_static"]
 html_css_files = ["course.css"]
+templates_path = ["_templates"]
+html_sidebars = {"**": ["navbar-logo.html", "search-button-field.html", "launch.html", "sbt-sidebar-nav.html"]}
 html_show_sourcelink = False
 html_math_renderer = "drawn"
 html_theme_options = {
@@ -36,17 +38,11 @@ html_theme_options = {
     "navbar_persistent": [],
 }
 repository = os.environ.get("COURSE_REPOSITORY", "")
-myst_substitutions = {"launch": ""}
 if repository.startswith("https://github.com/"):  # of others, the theme does not know how their links are made
-    name, first = repository.removeprefix("https://github.com/"), "notebooks/00_start_here.ipynb"
-    myst_substitutions["launch"] = (
-        f"Begin at once in [Colab](https://colab.research.google.com/github/{name}/blob/main/{first}) or "
-        f"[Binder](https://mybinder.org/v2/gh/{name}/main?urlpath=lab/tree/{first}), with nothing to install; "
-        "the rocket at the top of a notebook's page opens that notebook."
-    )
+    html_context["launch"] = {"name": repository.removeprefix("https://github.com/"), "branch": "main"}
     html_theme_options |= {
         "repository_url": repository,
-        "repository_branch": "main",
+        "repository_branch": html_context["launch"]["branch"],
         "use_repository_button": True,
         "path_to_docs": "",
         "launch_buttons": {
