@@ -57,13 +57,17 @@ def test_grades_an_essay_by_hand_and_the_student_reads_it(page, course):
         picture(page, "instructor_submissions")
         with pipeline.open_course(course) as api, api.gradebook as gradebook:
             mine = gradebook.find_submission_notebook("ps1", "ps1", me).id
-        page.goto(f"{url}/formgrader/submissions/{mine}/")
+        # The page fills its fields with what is in the gradebook when that has come, over what was typed before.
+        page.goto(f"{url}/formgrader/submissions/{mine}/", wait_until="networkidle")
         points, comment = page.locator("input#why-silent"), page.locator("textarea#why-silent-comment")
         points.scroll_into_view_if_needed()
         for field, text in ((points, "3.5"), (comment, COMMENT)):
-            with page.expect_response(lambda answer: "/formgrader/api/" in answer.url and answer.ok):
+            with page.expect_response(
+                lambda got: got.request.method == "PUT" and "/formgrader/api/" in got.url
+            ) as saved:
                 field.fill(text)
                 field.press("Tab")
+            assert saved.value.ok
         picture(page, "instructor_essay")
         page.goto(f"{url}/formgrader/manage_assignments")
         for step in ("generate-feedback", "release-feedback"):
