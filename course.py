@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Set the course up and run it, with Python and nothing else: `python course.py build`, `test`, `lab`, ...
 
-Makes the virtual environment `.venv` beside this file, installs what `requirements.lock` pins, and hands its
-arguments to the `course` command in there. Standard library only; written so that an old Python can say that it is
-too old.
+Makes the virtual environment `.venv` beside this file, installs what `requirements.lock` pins, and for tests what
+`requirements-test.lock` does, and hands its arguments to the `course` command in there. Standard library only; written
+so that an old Python can say that it is too old.
 """
 
 import hashlib
@@ -16,7 +16,9 @@ import sys
 
 ROOT = os.path.dirname(os.path.abspath(__file__))
 VENV = os.path.join(ROOT, ".venv")
-STAMP = os.path.join(VENV, "course-stamp")  # what was installed; "not finished" until it is
+STAMP = os.path.join(VENV, "course-stamp")  # what was installed, a line for each lock; "not finished" until it is
+LOCK, TEST_LOCK = "requirements.lock", "requirements-test.lock"
+TESTING = ("test", "test-rest", "audit")  # the commands that need the second lock, too
 SUPPORTED = ((3, 12), (3, 13), (3, 11))  # the best first; as `requires-python` in pyproject.toml
 
 
@@ -64,32 +66,32 @@ def venv_file(name):
     return os.path.join(VENV, folder, name + ending)
 
 
-def wanted_stamp():
-    """What the stamp says once everything is installed: the lock, the project's settings, and the place."""
+def wanted_line(*names):
+    """A line of the stamp: it tells the files that an installation follows, and the place."""
     told = hashlib.sha256(VENV.encode())  # an environment that was moved does not work
-    for name in ("requirements.lock", "pyproject.toml"):
+    for name in names:
         with open(os.path.join(ROOT, name), "rb") as file:
             told.update(file.read())
     return told.hexdigest() + " " + VENV
 
 
 def read_stamp():
-    """The stamp as it is, or "" where this program made no environment."""
+    """The stamp's lines, none where this program made no environment."""
     try:
         with open(STAMP, encoding="utf-8") as file:
-            return file.read()
+            return file.read().splitlines()
     except OSError:
-        return ""
+        return []
 
 
-def _write_stamp(text):
+def _write_stamp(*lines):
     with open(STAMP, "w", encoding="utf-8") as file:
-        file.write(text)
+        file.write("\n".join(lines))
 
 
 def usable():
     """Whether the environment stands where it was made, with a Python that fits and with pip."""
-    if read_stamp() and not read_stamp().endswith(" " + VENV):  # the folder was moved: its programs point elsewhere
+    if not all(line.endswith(" " + VENV) for line in read_stamp()):  # the folder was moved: programs point elsewhere
         return False
     python = venv_file("python")
     return bool(_asked([python])) and subprocess.call([python, "-c", "import pip"], stderr=subprocess.DEVNULL) == 0
@@ -116,21 +118,44 @@ def make_environment():
         )
 
 
-def install():
-    """Install what the lock pins, then the project itself. What an interrupted run installed already is kept."""
-    _write_stamp("not finished " + VENV)
-    print("Installing the packages of requirements.lock, about 3 GB on the disk ...", flush=True)
-    # Compiled once, here: or each of the course's many processes does so for itself (TensorFlow: 4 s become 10).
-    pip = [venv_file("python"), "-m", "pip", "install", "--disable-pip-version-check", "--compile"]
-    _run_pip(pip + ["--require-hashes", "-r", os.path.join(ROOT, "requirements.lock")])
-    _run_pip(pip + ["-q", "--no-deps", "--no-build-isolation", "-e", ROOT])
-    _write_stamp(wanted_stamp())
+def install(course, tests=""):
+    """Install what the stamp lacks of two lines: of the course, and of what its tests need.
+
+    What an interrupted run installed already is kept.
+    """
+    pip = [venv_file("python"), "-m", "pip", "install", "--disable-pip-version-check", "--no-compile"]
+    if course not in read_stamp() or not os.path.exists(venv_file("course")):
+        _write_stamp("not finished " + VENV)
+        print("Installing the packages of %s, about 3 GB on the disk ..." % LOCK, flush=True)
+        _install_lock(pip, LOCK)
+        _run_pip(pip + ["-q", "--no-deps", "--no-build-isolation", "-e", ROOT])
+        _compile()
+        _write_stamp(course)
+    if tests not in read_stamp() + [""]:
+        print("Installing what only tests need, of %s ..." % TEST_LOCK, flush=True)
+        _install_lock(pip, TEST_LOCK)
+        _compile()
+        _write_stamp(course, tests)
 
 
-def _run_pip(command):
-    """Run pip, with one line that tells how far it is in place of pip's thousand; its warnings and errors stay."""
-    with open(os.path.join(ROOT, "requirements.lock"), encoding="utf-8") as file:
+def _compile():
+    """Compile what is installed, once and on all cores, where pip would use one.
+
+    Else each of the course's many processes does so for itself (TensorFlow: 4 s become 10).
+    """
+    packages = "compileall.compile_dir(sysconfig.get_path('purelib'), quiet=2, workers=0)"
+    subprocess.call([venv_file("python"), "-c", "import compileall, sysconfig; " + packages])
+
+
+def _install_lock(pip, name):
+    lock = os.path.join(ROOT, name)
+    with open(lock, encoding="utf-8") as file:
         total = sum("==" in line for line in file)
+    _run_pip(pip + ["--require-hashes", "-r", lock], total)
+
+
+def _run_pip(command, total=0):
+    """Run pip, with one line that tells how far it is in place of pip's thousand; its warnings and errors stay."""
     pip = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8", errors="replace")
     width, seen = shutil.get_terminal_size().columns - 1, 0
     try:
@@ -159,10 +184,13 @@ def _run_pip(command):
 def main(arguments):
     """Set up what is missing, then run `course` with the arguments. Returns its exit status."""
     try:
-        if read_stamp() != wanted_stamp() or not os.path.exists(venv_file("course")):
+        # Students' copies have no tests.
+        testing = arguments[:1] and arguments[0] in TESTING and os.path.exists(os.path.join(ROOT, TEST_LOCK))
+        wanted = [wanted_line(LOCK, "pyproject.toml")] + ([wanted_line(TEST_LOCK)] if testing else [])
+        if not set(wanted) <= set(read_stamp()) or not os.path.exists(venv_file("course")):
             if not usable():
                 make_environment()
-            install()
+            install(*wanted)
         command = [venv_file("course")] + arguments
         if os.name == "nt":  # there, exec returns to the shell at once
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # Control-C is for the program that we wait for

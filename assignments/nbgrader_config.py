@@ -19,10 +19,7 @@ from nbgrader.preprocessors import (
     SaveAutoGrades,
 )
 
-from course_utils.grading.execute import HonestExecute
-from course_utils.grading.feedback import Explain
-from course_utils.grading.page import FeedbackPage
-from course_utils.grading.preflight import Repair
+from course_utils.grading.nbgrader import Explain, FeedbackPage, HonestExecute, Repair
 
 c = get_config()  # noqa: F821 - nbgrader provides it
 
@@ -38,8 +35,6 @@ c.ClearSolutions.code_stub = {
     "python": "# YOUR CODE HERE\n"
     'raise NotImplementedError("Write your code here, in place of this line.")'
 }
-
-c.Autograde.pre_convert_hook = "course_utils.grading.intake.hook"
 
 # A submission out of form is repaired. A student's code runs in a sandbox, the tests in
 # another, which never ran it.
@@ -70,6 +65,9 @@ c.IgnorePattern.pattern = "."
 c.GenerateFeedback.preprocessors = [GetGrades, Explain, CSSHTMLHeaderPreprocessor]
 c.GenerateFeedback.exporter_class = FeedbackPage
 
+# A second download of an assignment takes the place of the first.
+c.ZipCollectApp.force = True
+c.ExtractorPlugin.force = True
 # How `nbgrader zip_collect` reads the names of files handed in elsewhere: ada_ps1.ipynb
 c.FileNameCollectorPlugin.named_regexp = (
     r".*[\\/](?P<student_id>[^\\/]+)_(?P<file_id>[^\\/_]+)\.ipynb$"

@@ -8,7 +8,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader.utils import is_solution
 
-from course_utils.grading.answers import reference_answers
+from course_utils.grading.audit.known_answers import reference_answers
 
 # Shares of the students who answer as the author, or otherwise; the rest answers nothing.
 _REFERENCE, _OTHER = 0.6, 0.35

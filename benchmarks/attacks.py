@@ -25,7 +25,7 @@ import grading_helpers as tiny  # noqa: E402
 import grading_stub  # noqa: E402
 import test_attacks as attacks  # noqa: E402
 
-from course_utils.grading import pipeline  # noqa: E402
+from course_utils.grading.batch import pipeline  # noqa: E402
 from course_utils.progress import bar  # noqa: E402
 
 TIMEOUT = 5  # seconds for a cell

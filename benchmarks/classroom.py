@@ -8,8 +8,9 @@ from assignment import Assignment
 from nbformat.v4 import new_markdown_cell
 from nbgrader.api import Gradebook
 
-from course_utils.grading import ASSIGNMENTS, pipeline
-from course_utils.grading.answers import build_submission
+from course_utils.grading import ASSIGNMENTS
+from course_utils.grading.audit.known_answers import build_submission
+from course_utils.grading.batch import pipeline
 
 BUILD = Path(__file__).resolve().parents[1] / "build" / "bench"
 

@@ -16,7 +16,7 @@ from classroom import BUILD
 from nbformat.v4 import new_code_cell
 from peers import Marks, environment
 
-from course_utils.grading.plan import is_test
+from course_utils.grading.roles import is_test
 
 _VERSION = "7.0.0"
 _SAME = ("tensorflow", "keras", "numpy", "ipykernel")  # what decides how long a cell takes

@@ -50,7 +50,7 @@ def main():
     ready()
     import keras
 
-    from course_utils.folders import folder_target
+    from course_utils.pictures.folders import folder_target
     from course_utils.probing import cut_features
     from course_utils.sources import load_source
 

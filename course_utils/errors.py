@@ -53,9 +53,21 @@ class GradingFailed(CourseError):
     """A step of grading could not be done, or an assignment's files do not fit together."""
 
 
+class NoSandbox(GradingFailed):
+    """This machine cannot isolate submissions; the message says what is missing."""
+
+
 class NotebookFailed(CourseError):
     """A notebook that cannot be read, or that did not run to its end as it should."""
 
 
 class NotSetUp(CourseError):
     """A file or a program that the command needs is not there."""
+
+
+def lessons_only(missing: str) -> NotSetUp:
+    """What a user is told where a package is missing that lessons alone do not need."""
+    return NotSetUp(
+        f"Only what the lessons need is installed here, and {missing} is missing: install the rest of the course "
+        "(pip install -e '.[lab]')."
+    )

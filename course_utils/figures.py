@@ -35,11 +35,16 @@ def use_style() -> None:
 
 
 MANY = 10  # depths from which on their names stand upright, and not all of them
+LONG = 70  # letters, of all names together, from which on they stand upright
+
+
+def _upright(names) -> bool:
+    return len(names) >= MANY or sum(len(str(name)) for name in names) > LONG
 
 
 def name_depths(ax, names, **settings) -> None:
-    """Names of cuts or blocks under an axis: all, or where there are many, eight of them, upright."""
-    if len(names) < MANY:
+    """Names of cuts or blocks under an axis: all, or where they are many or long, eight of them, upright."""
+    if not _upright(names):
         ax.set_xticks(range(len(names)), names, **settings)
         return
     some = np.unique(np.linspace(0, len(names) - 1, 8).round().astype(int))
@@ -49,7 +54,7 @@ def name_depths(ax, names, **settings) -> None:
 
 def room_for(names) -> float:
     """Inches of height that upright names take."""
-    return 1.3 if len(names) >= MANY else 0.0
+    return 1.3 if _upright(names) else 0.0
 
 
 def show(figure, alt: str) -> None:
@@ -125,7 +130,7 @@ def bars(values: dict[str, float], xlabel: str, title: str, errors=None, highlig
     colours = [ORANGE if name == highlight else BLUE for name in names]
     ax.barh(names, list(values.values()), xerr=errors, color=colours, height=0.65, capsize=3)
     ax.invert_yaxis()
-    half = np.zeros(len(values)) if errors is None else np.asarray(errors)
+    half = np.zeros(len(values)) if errors is None else np.nan_to_num(errors)  # of one draw, there is no interval
     ends = np.maximum(list(values.values()) + half, 0)
     low, high = min(0, *(list(values.values()) - half)), ends.max()
     for k, value in enumerate(values.values()):
@@ -158,39 +163,6 @@ def predictions(pictures, answers, names, title: str):
         if k >= len(pictures) - columns:
             right.set_xlabel("probability", fontsize=8, labelpad=0)
         right.invert_yaxis()
-    figure.suptitle(title, x=0.01, ha="left", fontsize=10.5)
-    return figure
-
-
-def filters(kernels, title: str):
-    """First-layer filters in colour, stretched to its own range around grey: (h, w, 3, n), n ≤ 64 are shown."""
-    kernels = np.moveaxis(np.asarray(kernels), -1, 0)[:64]
-    largest = np.abs(kernels).max((1, 2, 3), keepdims=True)
-    scaled = kernels / np.where(largest, largest, 1) / 2 + 0.5  # a filter of zeros is grey
-    columns = 12
-    rows = -(-len(scaled) // columns)
-    figure, axes = new_figure(rows, columns, figsize=(WIDTH, rows * WIDTH / columns + 0.35), squeeze=False)
-    for ax in axes.flat:
-        ax.axis("off")
-    for ax, kernel in zip(axes.flat, scaled, strict=False):
-        ax.imshow(kernel, interpolation="nearest")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=10.5)
-    return figure
-
-
-def activation_maps(picture, maps: dict, title: str, channels: int = 6):
-    """Activation maps of one picture, a row per cut: `maps` maps a cut to (h, w, c); the strongest are shown."""
-    figure, axes = new_figure(len(maps), channels + 1, figsize=(WIDTH, 1.12 * len(maps) + 0.35), squeeze=False)
-    for row, (cut, values) in zip(axes, maps.items(), strict=True):
-        for ax in row:
-            ax.set(xticks=[], yticks=[])
-            ax.spines[:].set_visible(False)
-        row[0].imshow(picture)
-        row[0].set_ylabel(f"{cut}\n{values.shape[0]}×{values.shape[1]}×{values.shape[2]}", fontsize=8)
-        strongest = np.argsort(-values.std((0, 1)))[:channels]
-        for ax, channel in zip(row[1:], strongest, strict=False):
-            ax.imshow(values[..., channel])
-            ax.set_title(f"channel {channel}", fontsize=7, loc="center", pad=2)
     figure.suptitle(title, x=0.01, ha="left", fontsize=10.5)
     return figure
 
@@ -228,89 +200,6 @@ def heat_table(values, rows, columns, xlabel: str, title: str, form: str = "{:.0
     return figure
 
 
-def idea():
-    """The scheme of transfer learning: a source network above, its frozen prefix with a new head below."""
-    from matplotlib.patches import FancyBboxPatch
-
-    figure, ax = new_figure(figsize=(WIDTH, 3.5))
-    ax.set(xlim=(-1.75, 10.1), ylim=(-0.55, 4.1))
-    ax.axis("off")
-
-    def box(x, y, height, text, colour, dashed=False):
-        face = "none" if dashed else colour
-        style = {"ls": "--" if dashed else "-", "lw": 1.4, "ec": colour, "fc": face}
-        ax.add_patch(FancyBboxPatch((x, y - height / 2), 0.78, height, boxstyle="round,pad=0.04", **style))
-        ax.text(x + 0.39, y, text, ha="center", va="center", fontsize=9, color=GREY if dashed else "white")
-
-    def row(y, kept):
-        for k in range(7):
-            name = f"block\n{k}" if k else "stem"
-            box(1.1 * k, y, 1.5 - 0.12 * k, name, BLUE if k < kept else GREY, dashed=k >= kept)
-            if k < kept:
-                arrow = {"arrowstyle": "->", "color": GREY}
-                ax.annotate("", (1.1 * k - 0.05, y), (1.1 * k - 0.28, y), arrowprops=arrow)
-
-    row(3.0, 7)
-    box(7.7, 3.0, 0.75, "48\nclasses", BLUE)
-    row(0.8, 5)
-    box(7.7, 0.8, 0.6, "head", "#B34700")
-    around = {"arrowstyle": "->", "color": "#B34700", "lw": 1.6, "connectionstyle": "arc3,rad=0.45"}
-    ax.annotate("", (7.66, 0.65), (5.38, 0.65), arrowprops=around)
-    ax.plot([5.38, 5.38], [-0.15, 1.8], color="#B34700", lw=2)
-    ax.text(5.38, 1.86, "cut", color="#B34700", ha="center", va="bottom", fontsize=10)
-    ax.text(8.75, 3.0, "source task", va="center", color=BLUE)
-    ax.text(8.75, 0.8, "target task", va="center", color="#B34700")
-    ax.text(-1.7, 3.0, "many\npictures", va="center", color=BLUE)
-    ax.text(-1.7, 0.8, "few\npictures", va="center", color="#B34700")
-    ax.text(2.6, -0.3, "prefix: copied and frozen", ha="center", color=BLUE)
-    ax.text(8.09, -0.3, "new, trained", ha="center", color="#B34700")
-    ax.annotate("", (2.6, 1.75), (2.6, 2.2), arrowprops={"arrowstyle": "->", "color": GREY, "lw": 1.2})
-    ax.text(2.72, 1.97, "copy", va="center", color=GREY, fontsize=9)
-    return figure
-
-
-def draws(results: dict[str, list], x):
-    """Single results as dots: `results` maps a method to a list, for each x, of one score (%) for each draw."""
-    figure, ax = new_figure()
-    step = 0.8 / len(results)
-    for k, ((label, columns), mark) in enumerate(zip(results.items(), cycle(MARKS), strict=False)):
-        places = [place + (k - (len(results) - 1) / 2) * step for place, column in enumerate(columns) for _ in column]
-        ax.plot(places, np.concatenate(columns), mark, ms=5, alpha=0.75, label=label)
-    ax.set_xticks(range(len(x)), [f"{v:g}" for v in x])
-    ax.set(xlabel="training pictures per class", ylabel="test accuracy (%)", title="One dot is one draw")
-    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
-    return figure
-
-
-def zoo_plane(networks: dict[str, tuple[float, float]], frontier: list[str]):
-    """Accuracy (%) over file size (MB) for each network; those on `frontier` are joined and named."""
-    figure, ax = new_figure(figsize=(WIDTH, 4.4))
-    rest = [place for name, place in networks.items() if name not in frontier]
-    ax.plot(*zip(*rest, strict=True), "o", color=GREY, ms=5, alpha=0.6, ls="none")
-    edge = [networks[name] for name in frontier]
-    ax.plot(*zip(*edge, strict=True), "s-", color=BLUE, ms=6)
-    free = np.inf  # name a network of the edge only where its name does not run into the one above it
-    for name in reversed(frontier):
-        if networks[name][1] < free:
-            free = networks[name][1] - 1.0
-            offset = {"xytext": (-6, 5), "textcoords": "offset points", "ha": "right"}
-            ax.annotate(name, networks[name], fontsize=8, color=BLUE, **offset)
-    for name in ("VGG16", "ResNet50", "MobileNet", "InceptionV3", "ResNet152", "DenseNet121"):
-        if name in networks and name not in frontier:
-            ax.annotate(name, networks[name], xytext=(5, -10), textcoords="offset points", fontsize=8, color=GREY)
-    ax.set(
-        xscale="log",
-        xlabel="file size (MB)",
-        ylabel="ImageNet top-1 accuracy (%)",
-        title="The zoo: no network is above the blue line",
-    )
-    ticks = [10, 20, 50, 100, 200, 500, 1000]
-    ax.set_xticks(ticks, map(str, ticks))
-    ax.set_xlim(6, 1700)
-    ax.minorticks_off()
-    return figure
-
-
 def depth_lines(
     cuts, lines: dict[str, tuple], ylabel: str, title: str, controls: dict[str, float] | None = None, low: float = -3
 ):
@@ -325,16 +214,6 @@ def depth_lines(
         ax.axhline(value, color="black", lw=1.2, ls=style, label=label)
     name_depths(ax, cuts)
     ax.set(xlabel="cut, shallow to deep", ylabel=ylabel, title=title, ylim=(low, 103))
-    ax.legend(fontsize=9, **({"loc": "center left", "bbox_to_anchor": (1, 0.5)} if controls else {}))
-    return figure
-
-
-def agreement(true, predicted, xlabel: str, ylabel: str, title: str):
-    """Predicted over true values as dots, with the line on which they agree."""
-    figure, ax = new_figure(figsize=(WIDTH, 3.8))
-    low, high = min(true.min(), predicted.min()), max(true.max(), predicted.max())
-    ax.plot([low, high], [low, high], color=GREY, lw=1.2, ls="--", label="predicted = true")
-    ax.plot(true, predicted, "o", ms=3.5, alpha=0.5)
-    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
-    ax.legend(fontsize=9)
+    beside = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if controls else {}
+    ax.legend(fontsize=9, **beside)
     return figure

@@ -1,4 +1,4 @@
-"""What a notebook says to its reader besides text: its start, its checks, its measured claims."""
+"""What a notebook says to its reader besides text: its start, its measured claims, its predictions and exercises."""
 
 import html
 import os
@@ -8,6 +8,8 @@ import warnings
 from collections.abc import Callable
 from contextlib import contextmanager
 from typing import Any
+
+from .marking import NotYet
 
 last_seed = 0  # that `start` was given
 
@@ -105,3 +107,69 @@ def check(name: str, answer: Any, test: Callable[[Any], bool], hint: str) -> Non
         _tell("Right:", _GOOD, name, {"check": name, "right": True})
     else:
         _tell("Not yet:", _BAD, f"{name}. {hint}", {"check": name, "right": False})
+
+
+def _written(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def compare_prediction(prediction: Any, measured: Any, unit: str = "", choices: tuple[Any, ...] = ()) -> None:
+    """Say how a student's prediction, typed into a cell above, came out; `...` stands for none.
+
+    Of one of the `choices` it says whether it is what was `measured`, of a number by how many `unit` it is off.
+    """
+    found = f"Measured: {measured}." if choices else f"Measured: {_written(measured)}{unit}."
+    if prediction is ...:
+        told = f"{found} Type one next time: what was predicted is remembered better."
+        _tell("No prediction yet:", _OPEN, told, {"prediction": None})
+    elif choices and prediction not in choices:
+        told = f"{prediction!r} is none of {', '.join(map(str, choices))}. {found}"
+        _tell("Your prediction:", _OPEN, told, {"prediction": None})
+    elif choices and prediction == measured:
+        _tell("You predicted it:", _GOOD, found, {"prediction": True})
+    elif choices:
+        told = f"you predicted {prediction}. {found} What did you not think of?"
+        _tell("A surprise:", _BAD, told, {"prediction": False})
+    else:
+        try:
+            off = abs(float(prediction) - measured)
+        except (TypeError, ValueError):
+            _tell("Your prediction:", _OPEN, f"{prediction!r} is no number. {found}", {"prediction": None})
+        else:
+            told = f"{prediction}{unit}, off by {_written(off)}{unit}. {found}"
+            _tell("Your prediction:", _OPEN, told, {"prediction": off})
+
+
+class Exercise:
+    """An exercise of a lesson: call it with an answer, and it says whether it is right, or which mistake it shows.
+
+    `judge(answer)` raises `marking.NotYet` with a sentence about the mistake, or returns what was measured ("" for
+    nothing). `hint(1)` and `hint(2)` show a hint, which the answer's cell does not.
+    """
+
+    def __init__(self, task: str, hints: tuple[str, ...], judge: Callable[[Any], str]):
+        self.task, self._hints, self._judge = task, hints, judge
+
+    def __call__(self, answer: Any = ...) -> None:
+        if answer is ...:
+            facts = {"check": self.task, "right": None}
+            _tell("To do:", _OPEN, f"{self.task} Replace the ... and run the cell again.", facts)
+            return
+        try:
+            told, right = self._judge(answer), True
+        except NotYet as mistake:
+            told, right = str(mistake), False
+        except Exception as problem:
+            told, right = f"Your answer could not be used: {type(problem).__name__}: {problem}", False
+        mark, colour = ("Right:", _GOOD) if right else ("Not yet:", _BAD)
+        _tell(mark, colour, f"{self.task} {told}".strip(), {"check": self.task, "right": right})
+
+    def hint(self, number: int = 1) -> None:
+        """Show the hint of this number, from 1 on."""
+        number = max(1, min(number, len(self._hints)))
+        _tell(f"Hint {number} of {len(self._hints)}:", _OPEN, self._hints[number - 1], {"hint": number})
+
+
+def exercise(task: str, *hints: str) -> Callable[[Callable[[Any], str]], Exercise]:
+    """Make a function that judges an answer an `Exercise`: `task` is one sentence, `hints` from gentle to plain."""
+    return lambda judge: Exercise(task, hints, judge)

@@ -35,7 +35,7 @@ def require(right: Any, otherwise: str) -> None:
 def ask(name: str, *values: Any) -> Any:
     """Call a student's function by its name.
 
-    Whatever goes wrong in it is told in one sentence, with the line of its cell, as `NotYet`.
+    Any error in it becomes a `NotYet` of one sentence, with the line of its cell.
     """
     from IPython import get_ipython
 

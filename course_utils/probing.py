@@ -9,32 +9,44 @@ from itertools import product
 
 import numpy as np
 
-from .cache import cached_arrays, fingerprint
+from .pictures.arrays import checked
+from .pictures.labelled import Target
 from .progress import bar
-from .sources import Source, checked
-from .targets import Target
+from .sources import Source
+from .store.cache import cached_arrays, fingerprint
+from .transfer import random_prefix
 
 BATCH = 32
 Features = dict[str, np.ndarray]  # of each cut: (pictures, width)
 
 
-def cut_features(
-    source: Source, pictures: np.ndarray, cuts: tuple[str, ...] = (), grid: int = 1
-) -> dict[str, np.ndarray]:
+def cut_features(source: Source, pictures: np.ndarray, cuts: tuple[str, ...] = (), grid: int = 1) -> Features:
     """Pooled features of every cut in one forward pass, kept for the next time: (n, features) for each cut.
 
     `pictures` are uint8 (n, h, w, 3), and are brought to the source's size and scale a batch at a time. A cut's output
     is averaged over grid x grid cells. Raises `UnknownCut`, `BadPictures`.
     """
+    outputs = {cut: source.prefix(cut).output for cut in cuts or source.cuts}
+    return _of_pictures(source, source.model.input, outputs, pictures, grid)
+
+
+def random_features(source: Source, pictures: np.ndarray, seed: int, cuts: tuple[str, ...] = ()) -> Features:
+    """The control to `cut_features`: the same cuts of the same architecture, with weights that nobody trained."""
+    cuts = cuts or source.cuts
+    untrained = random_prefix(source, max(cuts, key=source.cuts.index), seed)
+    outputs = {cut: untrained.get_layer(cut).output for cut in cuts}
+    return _of_pictures(source, untrained.input, outputs, pictures, grid=1)
+
+
+def _of_pictures(source: Source, start, outputs: dict, pictures: np.ndarray, grid: int) -> Features:
     import keras
 
-    outputs = {cut: source.prefix(cut).output for cut in cuts or source.cuts}
     every_value = (np.arange(768) % 256).astype("uint8").reshape(1, 16, 16, 3)
     how = source.preprocess(every_value)  # tells one way of scaling from another
-    return _kept(keras.Model(source.model.input, outputs), checked(pictures), source.scaled, grid, how)
+    return _kept(keras.Model(start, outputs), checked(pictures), source.scaled, grid, how)
 
 
-def features(model, inputs: np.ndarray, grid: int = 1) -> dict[str, np.ndarray]:
+def features(model, inputs: np.ndarray, grid: int = 1) -> Features:
     """`cut_features` for any model with a dictionary of outputs; `inputs` are what the model itself takes."""
     return _kept(model, inputs, np.asarray, grid)
 
@@ -113,9 +125,7 @@ def interval(scores, axis: int = -1) -> tuple[np.ndarray, np.ndarray]:
 
     scores = np.asarray(scores, "float64")
     n = scores.shape[axis]
-    half = (
-        t.ppf(0.975, n - 1) * scores.std(axis, ddof=1) / np.sqrt(n)
-        if n > 1
-        else np.full(scores.mean(axis).shape, np.nan)
-    )
-    return scores.mean(axis), half
+    mean = scores.mean(axis)
+    if n < 2:
+        return mean, np.full(mean.shape, np.nan)
+    return mean, t.ppf(0.975, n - 1) * scores.std(axis, ddof=1) / np.sqrt(n)

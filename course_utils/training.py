@@ -116,3 +116,26 @@ def gradient_norms(model, x: np.ndarray, y: np.ndarray, loss=None) -> dict[str, 
         value = loss(y, model(x, training=False))
     gradients = tape.gradient(value, [[v.value for v in layer.trainable_variables] for layer in layers])
     return {layer.name: float(tf.linalg.global_norm(g)) for layer, g in zip(layers, gradients, strict=True)}
+
+
+def accuracy(model, x: np.ndarray, labels: np.ndarray) -> float:
+    """The share of examples, 0 … 1, whose class index in `labels` (n,) the model gives the largest value.
+
+    `x` is the model's own input.
+    """
+    return float(np.mean(model.predict(x, batch_size=256, verbose=0).argmax(axis=-1) == labels))
+
+
+def drift(model, before: dict[str, np.ndarray], blocks: dict[str, str]) -> dict[str, float]:
+    """How far each block of layers has moved since `transfer.snapshot`: norm of the change over norm of the weights.
+
+    `blocks` maps a layer's name to its block's; layers without one are passed over. NaN where training diverged.
+    """
+    change: dict[str, float] = dict.fromkeys(blocks.values(), 0.0)
+    size = dict(change)
+    for weight in model.weights:
+        block = blocks.get(weight.path.split("/")[-2])
+        if block is not None:
+            change[block] += float(np.sum((np.asarray(weight) - before[weight.path]) ** 2))
+            size[block] += float(np.sum(before[weight.path] ** 2))
+    return {block: (change[block] / size[block]) ** 0.5 if size[block] else 0.0 for block in change}

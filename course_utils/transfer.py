@@ -103,12 +103,14 @@ def parameter_table(model) -> list[ParameterRow]:
     """One row for each layer that has parameters, from input to output."""
     rows = []
     for layer in model.layers:
-        counts = [
-            sum(int(np.prod(w.shape)) for w in kind) for kind in (layer.trainable_weights, layer.non_trainable_weights)
-        ]
-        if any(counts):
-            rows.append(ParameterRow(layer.name, tuple(layer.output.shape[1:]), *counts))
+        trained, frozen = _size(layer.trainable_weights), _size(layer.non_trainable_weights)
+        if trained or frozen:
+            rows.append(ParameterRow(layer.name, tuple(layer.output.shape[1:]), trained, frozen))
     return rows
+
+
+def _size(weights) -> int:
+    return sum(int(np.prod(weight.shape)) for weight in weights)
 
 
 def snapshot(model) -> dict[str, np.ndarray]:

@@ -113,8 +113,9 @@ class Notebook:
         """Change a cell's source: select it all, and write it anew."""
         editor = cell.locator(".cm-content")
         editor.scroll_into_view_if_needed()
-        expect(editor).to_contain_text(old)  # an editor out of sight is made when it comes into sight
-        source = "\n".join(editor.locator(".cm-line").all_inner_texts()).replace("\n\n\n", "\n\n")
+        lines = editor.locator(".cm-line")
+        expect(lines.filter(has_text=old)).to_be_visible()  # an editor out of sight is made when it comes into sight
+        source = "\n".join(lines.all_text_contents())  # (what is read as shown is empty while the page moves)
         assert old in source, source
         editor.click()
         self.page.keyboard.press("Control+A")

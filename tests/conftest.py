@@ -12,6 +12,40 @@ REAL_DATA = Path(os.environ.get("COURSE_DATA") or ROOT.parent / "shared" / "data
 os.environ["MPLBACKEND"] = "agg"
 
 
+# Files that take longest are started first, so that no worker is left alone with one at the end.
+FIRST = (
+    "test_notebooks.py",
+    "test_assignments.py",
+    "test_student.py",
+    "test_real_notebooks.py",
+    "test_demo.py",
+    "test_batch.py",
+    "test_audit.py",
+    "test_bubblewrap.py",
+    "test_nbgrader_cases.py",
+    "test_faults.py",
+    "test_attacks.py",
+)
+
+
+# The dearest long tests, of which a run may take a share: COURSE_TESTS_SHARE=1/4 is every fourth, from the second on.
+SHARED = ("test_notebooks.py", "test_assignments.py", "test_real_notebooks.py")
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        if item.get_closest_marker("real") or item.path.parent.name == "browser":
+            item.add_marker("long")
+    if share := os.environ.get("COURSE_TESTS_SHARE"):
+        which, every = map(int, share.split("/"))
+        dear = [item for item in items if item.get_closest_marker("long") and item.path.name in SHARED]
+        left = {item for k, item in enumerate(dear) if k % every != which}
+        config.hook.pytest_deselected(items=list(left))
+        items[:] = [item for item in items if item not in left]
+    items.sort(key=lambda item: FIRST.index(item.path.name) if item.path.name in FIRST else len(FIRST))
+
+
 def pytest_runtest_setup(item):
     if item.get_closest_marker("real") and not REAL_DATA.is_dir():
         pytest.skip(f"there are no real weights and pictures in {REAL_DATA}: set COURSE_DATA to their folder")
@@ -36,13 +70,13 @@ def source():
     """The embedded source, loaded once; no test may change its weights."""
     from course_utils.sources import load_source
 
-    return load_source("embedded")
+    return load_source("drawings")
 
 
 @pytest.fixture(scope="module")
 def cluster():
     """A client of a cluster of two workers, for all tests of a file."""
-    from course_utils.grading.cluster import workers
+    from course_utils.grading.batch.cluster import workers
 
     with workers(2) as client:
         yield client

@@ -12,8 +12,9 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader.utils import determine_grade
 
-from course_utils.grading import execute, isolation
-from course_utils.grading.plan import is_test
+from course_utils.grading.judge import honest
+from course_utils.grading.roles import is_test
+from course_utils.grading.sandbox import available
 from course_utils.grading.states import KEY, State, read_notes
 
 HIDDEN = "a secret of the hidden test"
@@ -69,13 +70,13 @@ class Graded:
     notebook: NotebookNode
 
 
-def graded(folder, timeout: int = 20, kernel: str = isolation.SANDBOX, extra: str = "", **answers: str) -> Graded:
+def graded(folder, timeout: int = 20, kernel: str = available.SANDBOX, extra: str = "", **answers: str) -> Graded:
     """What the right answers get, with these in place of the right ones, and an extra cell behind the first answer."""
     made = notebook(RIGHT | answers)
     if extra:
         made.cells.insert(2, new_code_cell(extra))
     source = _course() / "tiny.ipynb"
-    execute.grade_notebook(made, source, folder, timeout, kernel)
+    honest.grade_notebook(made, source, folder, timeout, kernel)
     points = {c.metadata.nbgrader.grade_id: determine_grade(c)[0] for c in made.cells if is_test(c)}
     outputs = [output for cell in made.cells for output in cell.outputs]
     text = "\n".join(

@@ -15,15 +15,19 @@ import nbformat
 from grading_helpers import POINTS, RIGHT, notebook
 from nbformat.v4 import new_output
 
-from course_utils.grading import ASSIGNMENTS, pipeline, work
+from course_utils.grading import ASSIGNMENTS
+from course_utils.grading.batch import pipeline, worker
+from course_utils.grading.intake.repair import repair
 from course_utils.grading.packing import unpack
-from course_utils.grading.plan import is_test
-from course_utils.grading.repair import repair
+from course_utils.grading.roles import is_test
 from course_utils.grading.states import read_notes, write_notes
 
 
-def grade(submission: bytes, assignment: work.Assignment) -> dict[str, str]:
-    """In place of `work.grade`: the first answer's comments say how many tests pass, and what goes wrong."""
+def grade(submission: bytes, assignment: worker.Assignment) -> dict[str, str]:
+    """In place of `worker.grade`: the first answer's comments say how many tests pass, and what goes wrong.
+
+    Without comments, it is the author's: the solution passes all tests, the empty notebook none.
+    """
     with tempfile.TemporaryDirectory() as name:
         unpack(submission, Path(name))
         read = nbformat.read(Path(name) / "tiny.ipynb", as_version=4)
@@ -34,14 +38,16 @@ def grade(submission: bytes, assignment: work.Assignment) -> dict[str, str]:
         raise ValueError("a fault of the grader")
     if "# kills" in told:
         os.kill(os.getpid(), signal.SIGKILL)
-    passed = int(re.search(r"# passes (\d)", told)[1])
+    said = re.search(r"# passes (\d)", told)
+    passed = int(said[1]) if said else len(POINTS) * (RIGHT["double"] in told)
     for place, cell in enumerate(filter(is_test, read.cells)):
         if place >= passed:
             cell.outputs = [new_output("error", ename="AssertionError", evalue="wrong", traceback=[])]
         elif cell.metadata.nbgrader.grade_id == "test-parts":
             cell.outputs = [new_output("execute_result", {"text/plain": "2"})]
-    with open(re.search(r"# ledger (.+)", told)[1], "a") as ledger:
-        ledger.write(re.search(r"# by (\S+)", told)[1] + "\n")
+    if said:
+        with open(re.search(r"# ledger (.+)", told)[1], "a") as ledger:
+            ledger.write(re.search(r"# by (\S+)", told)[1] + "\n")
     return {"tiny": nbformat.writes(read)}
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from course_utils import execution
+from course_utils.authoring import execution
 
 
 @contextmanager
@@ -69,3 +69,8 @@ def assert_claims_hold(path, notebook):
     claims = told(notebook, "claim")
     assert all(claim["holds"] for claim in claims), [c["claim"] for c in claims if not c["holds"]]
     assert claims or path.name.startswith("00"), "the notebook claims nothing"
+
+
+def some_long(some: int, every: int) -> list:
+    """Numbers for `parametrize`: the first ones always, all others among the long tests only."""
+    return [k if k < some else pytest.param(k, marks=pytest.mark.long) for k in range(every)]

@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from course_utils import cache
-from course_utils.cache import cache_folder, cached_arrays, cached_table, fingerprint
+from course_utils.store import cache
+from course_utils.store.cache import cached_arrays, cached_table, fingerprint, results_folder
 
 ARRAYS = {"a": np.arange(300, dtype="float32").reshape(3, 100), "b": np.array([7, 8])}
 
@@ -50,7 +50,7 @@ def test_the_environment_names_the_folder(folder, monkeypatch, tmp_path):
     assert [file.name for file in folder.iterdir()] == ["key.npz"]
     monkeypatch.delenv("COURSE_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder().name == "transfer-learning-course" and cache_folder() != folder
+    assert results_folder().name == "transfer-learning-course" and results_folder() != folder
 
 
 def test_arrays_are_computed_once(folder):
@@ -75,7 +75,7 @@ def test_a_fingerprint_knows_values_types_shapes_and_order():
 
 
 def test_a_fingerprint_is_the_same_tomorrow():
-    code = "from course_utils.cache import fingerprint; print(fingerprint({'b': 1, 'a': [2, None]}, 'x'))"
+    code = "from course_utils.store.cache import fingerprint; print(fingerprint({'b': 1, 'a': [2, None]}, 'x'))"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert other.stdout.strip() == fingerprint({"b": 1, "a": [2, None]}, "x")
 
@@ -127,7 +127,7 @@ def test_readers_never_meet_half_a_file(folder, tmp_path):
     """Three processes write and read one key again and again; a reader that met half a file would compute."""
     script = (
         "import sys, numpy as np\n"
-        "from course_utils import cache\n"
+        "from course_utils.store import cache\n"
         "computed = 0\n"
         "def compute():\n"
         "    global computed\n"
@@ -135,7 +135,7 @@ def test_readers_never_meet_half_a_file(folder, tmp_path):
         "    return arrays\n"
         "arrays = {'a': np.arange(200_000.0)}\n"
         "for k in range(60):\n"
-        "    cache._write(cache.cache_folder() / 'key.npz', lambda file: np.savez(file, **arrays))\n"
+        "    cache._write(cache.results_folder() / 'key.npz', lambda file: np.savez(file, **arrays))\n"
         "    assert (cache.cached_arrays('key', compute)['a'] == arrays['a']).all()\n"
         "print(computed)\n"
     )
@@ -164,7 +164,7 @@ def test_a_folder_that_cannot_be_written_costs_only_the_cache(place, tmp_path, m
     where = place(tmp_path)
     if place is read_only and os.access(where, os.W_OK):  # root may write anywhere
         monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
-    monkeypatch.setattr(cache, "cache_folder", lambda: where)
+    monkeypatch.setattr(cache, "results_folder", lambda: where)
     compute = Compute(ARRAYS)
     assert same(cached_arrays("key", compute), ARRAYS) and same(cached_arrays("key", compute), ARRAYS)
     assert compute.asked == 2

@@ -1,11 +1,11 @@
 """The `course` command as people type it."""
 
 import importlib
-import json
 import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,9 +16,12 @@ from click.testing import CliRunner
 from conftest import ROOT
 from helpers import complains
 
-from course_utils import cli, embedded, lock
+from course_utils import cli
+from course_utils.authoring import lock, running, site, train_embedded
 from course_utils.errors import BadTarget, NotSetUp
+from course_utils.machine import programs
 from course_utils.root import course_root
+from course_utils.world import embedded
 
 
 @pytest.fixture
@@ -38,8 +41,8 @@ def course(*arguments, **settings):
 def started(monkeypatch):
     """The program that a command would have become: its arguments, its folder, its environment."""
     calls = []
-    monkeypatch.setattr(cli.os, "name", "posix")
-    monkeypatch.setattr(cli.os, "execve", lambda _, *command: calls.append((command[0], Path.cwd(), command[1])))
+    monkeypatch.setattr(programs.os, "name", "posix")
+    monkeypatch.setattr(programs.os, "execve", lambda _, *command: calls.append((command[0], Path.cwd(), command[1])))
     return calls
 
 
@@ -87,17 +90,26 @@ def test_build_makes_the_pages_and_ends_with_what_it_made(folder, small_notebook
         (build / "grades.csv").write_text("ann,1", "utf-8")
         return SimpleNamespace(csv=build / "grades.csv", feedback=[], summary="ps1: 6 students.")
 
-    monkeypatch.setattr(importlib.import_module("course_utils.grading.demo"), "run_demo", run_demo)
-    nbformat.write(small_notebook(), folder / "notebooks" / "00_good.ipynb")
-    assert course("build").exit_code == 0
+    def run(path, *rest):
+        seen.append((folder / "build" / "index.html").read_text("utf-8"))
+        return ran(path, *rest)
+
+    seen, ran = [], running.run_page
+    monkeypatch.setattr(running, "run_page", run)
+    monkeypatch.setattr(site, "_reference", lambda: "# Reference\n")
+    monkeypatch.setattr(importlib.import_module("course_utils.grading.course.demo"), "run_demo", run_demo)
+    shutil.copytree(ROOT / "docs", folder / "docs")
+    nbformat.write(small_notebook(), folder / "notebooks" / "00_start_here.ipynb")
     nbformat.write(small_notebook("1 / 0"), folder / "notebooks" / "01_bad.ipynb")
     result = course("build", "--source", "auto")
     assert result.exit_code == 1
-    for word in ("A small one (00_good)", "ps1: 6 students.", "Grades: build/grades.csv", "Open build/index.html"):
+    for word in ("A small one (00_start_here)", "ps1: 6 students.", "Grades: build/grades.csv", "now shows it all"):
         assert word in result.output
+    assert result.output.splitlines()[0].startswith("Open build/index.html in a browser")
     assert result.output.splitlines()[-1].startswith("Error: The notebook 01_bad.ipynb stopped in its code cell 5")
-    assert "00_good.html" in (folder / "build" / "index.html").read_text("utf-8")
-    assert "auto False" in (folder / "build" / "00_good.html").read_text("utf-8")
+    assert len(seen) == 2 and all("as they are stored" in page for page in seen)
+    assert "ps1: 6 students." in (folder / "build" / "index.html").read_text("utf-8")
+    assert "auto False" in (folder / "build" / "notebooks" / "00_start_here.html").read_text("utf-8")
 
 
 def test_notebooks_writes_back_those_that_are_named(folder, small_notebook):
@@ -119,7 +131,11 @@ def test_test_hands_its_arguments_to_pytest_in_the_courses_folder(folder, starte
     ((command, where, _),) = started
     assert command == [sys.executable, "-m", "pytest", "-k", "this or that", "--help"]
     course("test")
-    assert started[-1][0][3:] == ["-n", str(min(os.cpu_count(), 4)), "--dist", "loadfile", "--durations", "25"]
+    assert started[-1][0][3:7] == ["-m", "not long", "-n", str(min(os.cpu_count(), 4))]
+    course("test-rest")
+    assert started[-1][0][3:5] == ["-m", "long"]
+    course("test-rest", "tests/browser")
+    assert started[-1][0][3:] == ["-m", "long", "tests/browser"]
     assert where == folder
 
 
@@ -142,7 +158,7 @@ def test_training_asks_before_it_replaces_weights(tmp_path, monkeypatch):
         progress(1, 2, 0.5)
         return {"accuracy": 0.5, "tested_on": 10}
 
-    monkeypatch.setattr(embedded, "train", train)
+    monkeypatch.setattr(train_embedded, "train", train)
     (tmp_path / embedded.WEIGHTS).touch()
     arguments = ["train-embedded", "--pictures", "256", "--seed", "3", "--to", str(tmp_path)]
     result = course(*arguments, input="n\n")
@@ -155,27 +171,13 @@ def test_training_asks_before_it_replaces_weights(tmp_path, monkeypatch):
     assert asked == [(256, 3, tmp_path)] * 2 + [(256, 3, tmp_path / "new")]
 
 
-def test_the_halves_are_trained_again_and_their_table_replaced(tmp_path, monkeypatch):
-    from course_utils import cache, halves
+def test_doctor_says_which_source_and_whether_it_is_whole(monkeypatch):
+    from course_utils.models import installed
 
-    monkeypatch.setattr(cache, "_shipped", lambda name: tmp_path / f"{name}.json")
-    monkeypatch.setattr(halves, "experiment", lambda done: [done() or {"kind": "base"}])
-    result = course("train-halves")
-    assert result.exit_code == 0 and f"{halves.trainings()} small networks" in result.output
-    kept = json.loads((tmp_path / "halves.json").read_text("utf-8"))
-    assert kept == {"settings": halves.SETTINGS, "table": [{"kind": "base"}]}
-
-
-def test_doctor_says_which_source_and_why(monkeypatch, tmp_path):
-    from course_utils import downloads
-
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    monkeypatch.setattr(downloads, "unreachable", lambda url: "there is no connection to its host")
-    result = course("doctor")
-    assert result.exit_code == 0, result.output
-    assert "the embedded source: MobileNetV2 is not in the cache, and there is no connection" in result.output
-    monkeypatch.setattr(downloads, "unreachable", lambda url: "")
-    assert "MobileNetV2: its weights" in course("doctor").output
+    assert "'auto' takes EfficientNetLite0: its weights are whole" in course("doctor").output
+    entry = installed.INSTALLED["EfficientNetLite0"]
+    monkeypatch.setitem(installed.INSTALLED, entry.name, replace(entry, package="no-such-package"))
+    assert "takes EfficientNetLite0, and cannot" in course("doctor").output
 
 
 LOCK = """one==1.0 \\
@@ -188,29 +190,51 @@ two==2 ; os_name == 'nt' \\
 
 
 def test_environment_holds_the_locks_packages_and_the_course():
-    conda, _, pip = yaml.safe_load(lock.environment(LOCK))["dependencies"]
+    conda, _, pip = yaml.safe_load(lock.conda_environment(LOCK))["dependencies"]
     assert conda == f"python={lock.CONDA_PYTHON}"
     assert pip["pip"] == ["one==1.0", "two==2 ; os_name == 'nt'", "-e ."]
 
 
-def test_lock_resolves_with_uv_and_writes_both_files(tmp_path, monkeypatch):
-    def run(command, cwd):
+EXTRAS = """[project.optional-dependencies]
+lab = ["one"]
+test = ["pytest"]
+postgres = ["psycopg"]
+"""
+
+
+@pytest.fixture
+def uv(tmp_path, monkeypatch):
+    """A stand-in for uv, in a project: what it is asked, and the file that it fails to make, if it is told one."""
+    made = SimpleNamespace(asked=[], fails="")
+
+    def run(command, cwd, input, text):
         assert command[:3] == ["uv", "pip", "compile"] and {"--universal", "--generate-hashes"} < set(command)
-        (cwd / "requirements.lock").write_text(LOCK, "utf-8")
+        made.asked.append((" ".join(command), input))
+        if command[-1] == made.fails:
+            return SimpleNamespace(returncode=1)
+        (cwd / command[-1]).write_text(LOCK.partition("two")[0] if input else LOCK, "utf-8")
         return SimpleNamespace(returncode=0)
 
+    (tmp_path / "pyproject.toml").write_text(EXTRAS, "utf-8")
     monkeypatch.setattr(lock.shutil, "which", lambda name: name)
     monkeypatch.setattr(lock.subprocess, "run", run)
-    assert lock.update(tmp_path) == 2
-    assert (tmp_path / "environment.yml").read_text("utf-8") == lock.environment(LOCK)
+    return made
 
 
-def test_lock_says_what_is_missing(tmp_path, monkeypatch):
+def test_lock_resolves_with_uv_and_writes_all_files(tmp_path, uv):
+    assert lock.update(tmp_path) == {"requirements.lock": 2, "requirements-test.lock": 1}
+    (first, nothing), (second, tests) = uv.asked
+    assert "pyproject.toml --extra lab -o" in first and nothing == ""
+    assert "- -c requirements.lock -o" in second and tests.split() == ["pytest", "psycopg"]
+    assert (tmp_path / "environment.yml").read_text("utf-8") == lock.conda_environment(LOCK)
+
+
+def test_lock_says_what_is_missing(tmp_path, monkeypatch, uv):
+    for name in ("requirements-test.lock", "requirements.lock"):
+        uv.fails = name
+        with complains(NotSetUp, f"{name} could not be made", "as it was"):
+            lock.update(tmp_path)
+    assert not (tmp_path / "environment.yml").exists()
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with complains(NotSetUp, "uv"):
         lock.update(tmp_path)
-    monkeypatch.setattr(lock.shutil, "which", lambda name: name)
-    monkeypatch.setattr(lock.subprocess, "run", lambda command, cwd: SimpleNamespace(returncode=1))
-    with complains(NotSetUp, "as they were"):
-        lock.update(tmp_path)
-    assert not list(tmp_path.iterdir())

@@ -23,9 +23,10 @@ from jupyter_client.manager import KernelManager
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from course_utils import colab, execution, notebooks, words
+from course_utils.authoring import colab, committed, execution
 from course_utils.errors import NotebookFailed, NotSetUp
-from course_utils.grading import bundle
+from course_utils.grading.course import bundle
+from course_utils.texts import docstrings
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -148,6 +149,7 @@ def repository(tmp_path_factory):
     return publish(folder / bundle.NAME)
 
 
+@pytest.mark.long
 @posix
 def test_where_no_course_can_be_fetched_it_says_so_and_goes_on_with_the_right_address(runtime, repository, tmp_path):
     (tmp_path / "other").mkdir()
@@ -157,34 +159,35 @@ def test_where_no_course_can_be_fetched_it_says_so_and_goes_on_with_the_right_ad
     with Kernel(runtime, tmp_path / "content") as kernel:
         for address in ("file:///nowhere", publish(tmp_path / "other")):
             with pytest.raises(AssertionError, match=f"The course is not at '{address}'.*put its public address into"):
-                kernel.run(colab.source(address))
+                kernel.run(colab.cell_source(address))
             assert not list((tmp_path / "content").iterdir())
         kernel.run(no_packages)
         with pytest.raises(AssertionError, match="pip could not install the course.*begin with a new runtime"):
-            kernel.run(colab.source(repository))
+            kernel.run(colab.cell_source(repository))
 
 
+@pytest.mark.long
 @posix
 def test_it_makes_a_bare_runtime_ready_for_every_notebook(runtime, repository, tmp_path):
     with Kernel(runtime, tmp_path) as kernel:
         with pytest.raises(AssertionError, match="ModuleNotFoundError"):
             kernel.run("import course_utils")
-        kernel.run(colab.source(repository))
+        kernel.run(colab.cell_source(repository))
         assert kernel.run("print(os.getcwd())").strip() == str(tmp_path / "course" / "notebooks")
-        assert kernel.run(colab.source(repository)) == ""  # once more does nothing
-        for cell in execution.code_cells(execution.read(NOTEBOOKS[0]))[1:]:
+        assert kernel.run(colab.cell_source(repository)) == ""  # once more does nothing
+        for cell in execution.code_cells(execution.read_notebook(NOTEBOOKS[0]))[1:]:
             kernel.run(cell.source.replace("FAST = False", "FAST = True"))
         for path in NOTEBOOKS[1:]:
-            cells = execution.code_cells(execution.read(path))
+            cells = execution.code_cells(execution.read_notebook(path))
             start = next(k for k, cell in enumerate(cells) if "lesson import" in cell.source)
             for cell in cells[1 : start + 1]:  # parameters and imports
                 kernel.run(cell.source.replace('SOURCE = "auto"', 'SOURCE = "embedded"'))
         where = kernel.run("import course_utils; print(course_utils.__file__)")
         kernel.run("os.chdir('/')")
-        assert kernel.run(colab.source(repository)) == ""  # also where a lesson has gone elsewhere
+        assert kernel.run(colab.cell_source(repository)) == ""  # also where a lesson has gone elsewhere
     assert where.startswith(str(runtime[0].parent.parent))
     with Kernel(runtime, tmp_path) as kernel:  # a runtime that was started again
-        assert kernel.run(colab.source("file:///nowhere")) == ""
+        assert kernel.run(colab.cell_source("file:///nowhere")) == ""
         kernel.run("from course_utils.lesson import start; start(0)")
 
     def course(*arguments):
@@ -193,14 +196,13 @@ def test_it_makes_a_bare_runtime_ready_for_every_notebook(runtime, repository, t
 
     told = course("doctor").stdout
     assert "for lessons alone" in told and "with its package in" in told and "python course.py lab`, which" not in told
-    for command in ("build", "lab"):
-        told = course(command)
-        assert told.returncode and "Traceback" not in told.stderr and ".[lab]" in told.stderr
+    told = course("lab")
+    assert told.returncode and "Traceback" not in told.stderr and ".[lab]" in told.stderr
 
 
 def test_elsewhere_it_does_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    code = re.sub(r"^( +)[!%].*\n?", r"\1raise SystemExit\n", colab.source(""), flags=re.MULTILINE)
+    code = re.sub(r"^( +)[!%].*\n?", r"\1raise SystemExit\n", colab.cell_source(""), flags=re.MULTILINE)
     monkeypatch.delitem(sys.modules, "course_utils")
     exec(code, {})
     monkeypatch.setitem(sys.modules, "google.colab", sys)
@@ -210,10 +212,10 @@ def test_elsewhere_it_does_nothing(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_is_the_same_in_every_notebook_and_the_first(path):
-    notebook = execution.read(path)
+    notebook = execution.read_notebook(path)
     cell = colab.cell_of(path, notebook)
     assert execution.code_cells(notebook)[0] is cell and not cell.outputs
-    assert cell.source == colab.source(colab.read_address(ROOT))
+    assert cell.source == colab.cell_source(colab.read_address(ROOT))
     assert cell.metadata.cellView == "form" and cell.metadata.jupyter.source_hidden
 
 
@@ -229,10 +231,11 @@ def imported(tree: ast.AST, package: str):
 
 def test_lessons_need_no_package_that_it_does_not_install():
     installed = {"PIL": "pillow", "skimage": "scikit-image", "sklearn": "scikit-learn", "IPython": "ipython"}
+    installed["arro3"] = "arro3-io"
     found, seen = set(), set()
     todo = []
     for path in NOTEBOOKS:
-        for cell in execution.code_cells(execution.read(path)):
+        for cell in execution.code_cells(execution.read_notebook(path)):
             if execution.COLAB not in cell.metadata.get("tags", ()):
                 todo += imported(ast.parse(cell.source), "")
     while todo:
@@ -256,7 +259,7 @@ def copy(tmp_path):
 
 def test_notebook_08_reads_no_package_that_it_does_not_install():
     installed = {"skimage": "scikit-image", "sklearn": "scikit-learn"}
-    assert {installed.get(name, name) for name in words.CLASSES} <= set(needed(*LESSONS))
+    assert {installed.get(name, name) for name in docstrings.CLASSES} <= set(needed(*LESSONS))
 
 
 def test_the_public_address_is_written_into_every_notebook(copy):
@@ -265,10 +268,10 @@ def test_the_public_address_is_written_into_every_notebook(copy):
         assert colab.write_address(copy, given) == len(NOTEBOOKS)
         assert colab.read_address(copy) == here
     for path in (copy / "notebooks").glob("*.ipynb"):
-        notebook = execution.read(path)
+        notebook = execution.read_notebook(path)
         nbformat.validate(notebook)
-        assert colab.cell_of(path, notebook).source == colab.source(here)
-        assert notebook.metadata.course.code == notebooks.facts(notebook)["code"]  # its outputs are still its own
+        assert colab.cell_of(path, notebook).source == colab.cell_source(here)
+        assert notebook.metadata.course.code == committed.facts(notebook)["code"]  # its outputs are still its own
 
 
 @pytest.mark.parametrize(
@@ -291,9 +294,9 @@ def test_an_address_that_not_everybody_can_read_is_refused(given, copy):
 
 def test_a_notebook_that_lost_its_cell_is_named_and_no_other_is_changed(copy):
     path = copy / "notebooks" / NOTEBOOKS[5].name
-    notebook = execution.read(path)
+    notebook = execution.read_notebook(path)
     notebook.cells.remove(colab.cell_of(path, notebook))
-    notebooks.store(path, notebook)
+    committed.store(path, notebook)
     with complains(NotSetUp, path.name, "no cells tagged `colab`"):
         colab.write_address(copy, "https://github.com/ada/course")
     assert colab.read_address(copy) == colab.read_address(ROOT)

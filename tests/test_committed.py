@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from helpers import complains
 
-from course_utils import execution, notebooks
+from course_utils.authoring import committed, execution
 from course_utils.errors import NotebookFailed
 
 
@@ -31,41 +31,49 @@ def test_it_holds_the_code_as_written_and_the_outputs_of_a_full_run(stored):
     path = stored()
     before = nbformat.read(path, 4)
     cells = []
-    notebooks.rewrite(path, lambda: cells.append(1))
+    committed.rewrite(path, lambda: cells.append(1))
     after = nbformat.read(path, 4)
     assert [(c.cell_type, c.source, c.id) for c in after.cells] == [(c.cell_type, c.source, c.id) for c in before.cells]
     code = [cell for cell in after.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == [1, 2, 3, None, 4]
-    assert code[1].outputs[0].text == f"embedded False {sys.executable}\n"
+    assert code[1].outputs[0].text == f"auto False {sys.executable}\n"
     assert code[4].outputs[0].execution_count == 4 and code[4].outputs[0].data["text/plain"] == "42"
     assert len(cells) == 4
 
 
 def test_nothing_is_left_over_from_the_run(stored):
     path = stored()
-    notebooks.rewrite(path)
+    committed.rewrite(path)
     after = json.loads(path.read_text("utf-8"))
     assert set(after["metadata"]) == {"kernelspec", "language_info", "course"}
     assert after["metadata"]["language_info"] == {"name": "python"}
     assert [cell["metadata"] for cell in after["cells"]] == [{}, {"tags": ["parameters"]}, {}, {}, {}, {}]
     assert "papermill" not in path.read_text("utf-8")
     first = path.read_bytes()
-    notebooks.rewrite(path)
+    committed.rewrite(path)
     assert path.read_bytes() == first
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
+def test_of_a_widget_its_text_is_committed(stored):
+    show = f"display({{{execution.VIEW!r}: {{'model_id': 'x'}}, 'text/plain': 'a slider'}}, raw=True)"
+    path = stored("from IPython.display import display\n" + show)
+    committed.rewrite(path)
+    (output,) = nbformat.read(path, 4).cells[-1].outputs
+    assert output.data == {"text/plain": "a slider"}
+
+
 def test_it_says_of_which_code_and_source_its_outputs_are(stored, monkeypatch):
     path = stored()
-    notebooks.rewrite(path)
+    committed.rewrite(path)
     notebook = nbformat.read(path, 4)
-    assert notebook.metadata.course == notebooks.facts(notebook)
+    assert notebook.metadata.course == committed.facts(notebook)
     notebook.cells[0].source += " More text."
-    assert notebook.metadata.course == notebooks.facts(notebook)
+    assert notebook.metadata.course == committed.facts(notebook)
     notebook.cells[2].source += " "
-    assert notebook.metadata.course["code"] != notebooks.facts(notebook)["code"]
-    monkeypatch.setattr(notebooks.embedded, "read_card", lambda: {"sha256": "of other weights"})
-    assert notebook.metadata.course["source"] != notebooks.facts(notebook)["source"]
+    assert notebook.metadata.course["code"] != committed.facts(notebook)["code"]
+    monkeypatch.setattr(committed.embedded, "read_card", lambda: {"sha256": "of other weights"})
+    assert notebook.metadata.course["source"] != committed.facts(notebook)["source"]
 
 
 @pytest.mark.parametrize(
@@ -80,20 +88,20 @@ def test_a_run_that_goes_wrong_leaves_the_file_as_it_was(stored, cell, words):
     path = stored(cell)
     before = path.read_bytes()
     with complains(NotebookFailed, path.name, *words):
-        notebooks.rewrite(path)
+        committed.rewrite(path)
     assert path.read_bytes() == before and len(list(path.parent.iterdir())) == 1
 
 
 def test_what_somebody_saved_during_the_run_is_kept(stored):
     path = stored()
     with complains(NotebookFailed, "was changed while it ran"):
-        notebooks.rewrite(path, lambda: path.write_text("mine", "utf-8"))
+        committed.rewrite(path, lambda: path.write_text("mine", "utf-8"))
     assert path.read_text("utf-8") == "mine"
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with complains(NotebookFailed, "09_none.ipynb"):
-        execution.read(tmp_path / "09_none.ipynb")
+        execution.read_notebook(tmp_path / "09_none.ipynb")
 
 
 def test_the_kernel_is_this_python_whatever_is_installed_elsewhere(tmp_path, small_notebook, monkeypatch):
@@ -103,5 +111,5 @@ def test_the_kernel_is_this_python_whatever_is_installed_elsewhere(tmp_path, sma
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "share"))
     path = tmp_path / "00_small.ipynb"
     nbformat.write(small_notebook(), path)
-    run = execution.run(path, {"SOURCE": "other"})
+    run = execution.run_notebook(path, {"SOURCE": "other"})
     assert run.notebook.cells[3].outputs[0].text == f"other False {sys.executable}\n"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from course_utils.dashboard import dashboard
+from course_utils.charts.dashboard import dashboard
 from course_utils.training import gradient_norms
 
 BLOCKS = {"one": "body", "two": "body", "head": "head"}
@@ -90,20 +90,40 @@ def test_an_interrupt_stops_the_training_and_a_second_one_is_as_ever(shown):
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_after_a_training_that_failed_an_interrupt_is_as_ever(shown):
-    model, before = network(), signal.getsignal(signal.SIGINT)
-    pressed = []
-    signal.signal(signal.SIGINT, lambda *_: pressed.append(1))
-
+def fails_in_a_callback(model, watch):
     class Fail(keras.callbacks.Callback):
         def on_train_batch_end(self, index, logs=None):
             raise ZeroDivisionError
 
+    with pytest.raises(ZeroDivisionError):
+        train(model, watch, Fail())
+
+
+def fails_in_a_step(model, watch):
+    class Failing(keras.optimizers.SGD):
+        def update_step(self, gradient, variable, learning_rate):
+            raise ZeroDivisionError
+
+    model.compile(Failing(0.1), "sparse_categorical_crossentropy")
+    with pytest.raises(ZeroDivisionError):
+        train(model, watch)
+    assert watch.history["step"] == [0]  # it had begun
+
+
+@pytest.mark.parametrize("fail", [fails_in_a_callback, fails_in_a_step])
+def test_after_a_training_that_failed_an_interrupt_is_as_ever(shown, fail):
+    model, before = network(), signal.getsignal(signal.SIGINT)
+    pressed = []
+    signal.signal(signal.SIGINT, lambda *_: pressed.append(1))
+
+    class Press(keras.callbacks.Callback):
+        def on_predict_begin(self, logs=None):
+            signal.raise_signal(signal.SIGINT)
+
     try:
         batch = tuple(part[:16] for part in data())
-        with pytest.raises(ZeroDivisionError):
-            train(model, dashboard(model, batch, batch, BLOCKS), Fail())
-        signal.raise_signal(signal.SIGINT)
+        fail(model, dashboard(model, batch, batch, BLOCKS))
+        model.predict(batch[0], verbose=0, callbacks=[Press()])  # the model is at work, and `fit` is not
         assert pressed == [1]
         signal.raise_signal(signal.SIGINT)
         assert pressed == [1, 1]

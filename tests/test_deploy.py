@@ -8,12 +8,12 @@ import pytest
 from helpers import complains
 from keras import layers
 
-from course_utils import embedded
-from course_utils.deploy import deployable
 from course_utils.errors import UnknownPreprocessing, UnsuitableModel
+from course_utils.handover.deploy import deployable
+from course_utils.models.zoo import ZOO
 from course_utils.sources import Source, load_source
 from course_utils.transfer import add_head, take_prefix
-from course_utils.zoo import ZOO
+from course_utils.world import embedded
 
 ONE_OF_EACH = {entry.family: entry for entry in ZOO.values()}
 

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from course_utils import downloads
 from course_utils.errors import DamagedFile, SourceUnavailable
+from course_utils.store import downloads
 
 CONTENT = bytes(range(256)) * 20_000  # 5 MB
 

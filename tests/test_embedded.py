@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from helpers import complains
 
-from course_utils import embedded, shapes
+from course_utils.authoring import train_embedded
 from course_utils.errors import DamagedFile
+from course_utils.training import accuracy
+from course_utils.world import embedded, shapes
 
 
 @pytest.fixture
@@ -103,7 +105,8 @@ def test_a_damaged_card_is_noticed(shipped, text, untrained):
 
 def test_fresh_drawings_are_named_as_well_as_the_card_says(source):
     n, card = 1000, embedded.read_card()
-    share = embedded.accuracy(source.model, n, seed=20_260)
+    drawings, labels = shapes.render_source(n, seed=20_260)
+    share = accuracy(source.model, embedded.preprocess(drawings), labels)
     assert share >= 0.97
     p = card["accuracy"]
     error = np.sqrt(p * (1 - p) * (1 / n + 1 / card["tested_on"]))
@@ -131,24 +134,28 @@ PROBE = np.random.default_rng(0).uniform(-1, 1, (8, 64, 64, 3)).astype("float32"
 def training(tmp_path_factory):
     """A training of a few steps: folder, card, what it reported, the different pictures it drew, answers to PROBE."""
     folder, told, drawn, answers = tmp_path_factory.mktemp("trained") / "new", [], set(), []
-    measure, render, sample = embedded.accuracy, shapes.render, shapes.sample_factors
+    render, sample, source_drawings = shapes.render, shapes.sample_factors, shapes.render_source
 
     def watched(factors, rng):
         pictures = render(factors, rng)
         drawn.update(picture.tobytes() for picture in pictures)
         return pictures
 
-    def on_fewer(model, n, seed):
+    def fewer(n, seed):
         shapes.render = render  # test pictures are not training pictures
+        return source_drawings(200, seed)
+
+    def measure(model, x, labels):
         answers.append(model.predict_on_batch(PROBE))
-        return measure(model, 200, seed)
+        return accuracy(model, x, labels)
 
     with pytest.MonkeyPatch.context() as patch:
         # Four classes instead of 48, or a few steps would teach hardly anything.
         patch.setattr(shapes, "sample_factors", lambda n, rng: sample(n, rng, shape=5))
         patch.setattr(shapes, "render", watched)
-        patch.setattr(embedded, "accuracy", on_fewer)
-        card = embedded.train(32 * 40, seed=3, folder=folder, progress=lambda *step: told.append(step), batch=32)
+        patch.setattr(shapes, "render_source", fewer)
+        patch.setattr(train_embedded, "accuracy", measure)
+        card = train_embedded.train(32 * 40, seed=3, folder=folder, progress=lambda *step: told.append(step), batch=32)
     return folder, card, told, drawn, answers[0]
 
 

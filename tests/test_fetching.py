@@ -1,8 +1,8 @@
 """`course fetch` makes a cache for machines without a network. A server on this machine gives small files."""
 
+import hashlib
 import io
 import tarfile
-import zipfile
 
 import h5py
 import numpy as np
@@ -10,8 +10,9 @@ import pytest
 from click.testing import CliRunner
 from helpers import served
 
-from course_utils import cli, downloads, fetching, weights
-from course_utils.zoo import ZOO
+from course_utils import cli
+from course_utils.models.zoo import ZOO
+from course_utils.store import datasets, downloads, weights
 
 FULL = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5"
 NO_TOP = FULL.replace(".h5", "_no_top.h5")
@@ -33,9 +34,9 @@ def server(tmp_path, monkeypatch):
 
     with served(folder) as url:
         monkeypatch.setattr("keras.src.applications.mobilenet_v2.BASE_WEIGHT_PATH", url)
-        for name, data in fetching.DATA.items():
-            moved = {"url": url + data.url.rpartition("/")[2], "hash": None}
-            monkeypatch.setitem(fetching.DATA, name, fetching.Data(**(vars(data) | moved)))
+        for name, data in datasets.DATA.items():
+            moved = {"url": url + data.url.rpartition("/")[2]}
+            monkeypatch.setitem(datasets.DATA, name, datasets.Data(**(vars(data) | moved)))
         for name in (FULL, NO_TOP):
             with h5py.File(folder / name, "w") as file:
                 file["values"] = np.arange(len(name))
@@ -96,38 +97,47 @@ def test_one_that_fails_keeps_nothing_else_from_coming(server, index, tmp_path):
     assert (tmp_path / "room" / "models" / NO_TOP).is_file()
 
 
-def archives(folder):
-    with tarfile.open(folder / "flower_photos.tgz", "w:gz") as file:
+@pytest.fixture
+def published(server, monkeypatch):
+    """`published(name, content)` has the server give data of this name, with the hash of its content."""
+
+    def publish(name, content):
+        data = datasets.DATA[name]
+        (server / data.url.rpartition("/")[2]).write_bytes(content)
+        hashed = vars(data) | {"hash": hashlib.sha256(content).hexdigest()}
+        monkeypatch.setitem(datasets.DATA, name, datasets.Data(**hashed))
+
+    return publish
+
+
+def flowers():
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as file:
         for name in ("flower_photos/LICENSE.txt", "flower_photos/roses/1.jpg"):
             made = tarfile.TarInfo(name)
             made.size = 3
             file.addfile(made, io.BytesIO(b"abc"))
-    with zipfile.ZipFile(folder / "glove.6B.zip", "w") as file:
-        for size in (50, 100):
-            file.writestr(f"glove.6B.{size}d.txt", "a 1 2\n")
-    (folder / "test.csv").write_text("1,a,b\n")
+    return archive.getvalue()
 
 
-def test_data_are_unpacked(server, tmp_path):
-    archives(server)
+def test_data_are_unpacked(server, published, tmp_path):
+    published("flowers", flowers())
+    published("news", b"1,a,b\n")
     to = tmp_path / "room"
-    done = fetch("--models", "", "--data", "flowers,news, glove", "--to", to)
+    done = fetch("--data", "flowers, news", "--to", to)
     assert done.exit_code == 0, done.output
     found = {path.relative_to(to / "datasets").as_posix() for path in (to / "datasets").rglob("*") if path.is_file()}
-    flowers = {"flower_photos/LICENSE.txt", "flower_photos/roses/1.jpg"}
-    assert found == flowers | {"glove.6B.50d.txt", "ag_news_test.csv", downloads.SUMS}
-    assert set(downloads.recorded(to / "datasets")) == {"glove.6B.50d.txt", "ag_news_test.csv"}
+    assert found == {"flower_photos/LICENSE.txt", "flower_photos/roses/1.jpg", "ag_news_test.csv"}
     for file in server.iterdir():
         file.unlink()
-    assert fetch("--models", "", "--data", "flowers,news,glove", "--to", to).output.count("from the cache") == 3
-    (to / "datasets" / "glove.6B.50d.txt").write_text("cut sh")
-    assert "status 404" in fetch("--models", "", "--data", "glove", "--to", to).output
+    assert fetch("--data", "flowers,news", "--to", to).output.count("from the cache") == 2
+    (to / "datasets" / "ag_news_test.csv").write_text("cut sh")
+    assert "status 404" in fetch("--data", "news", "--to", to).output
 
 
-@pytest.mark.parametrize("name, content", [("flowers", b"no archive"), ("glove", b"no archive")])
-def test_archives_that_are_none(server, tmp_path, name, content):
-    (server / fetching.DATA[name].url.rpartition("/")[2]).write_bytes(content)
-    done = fetch("--models", "", "--data", name, "--to", tmp_path / "room")
+def test_an_archive_that_is_none(published, tmp_path):
+    published("flowers", b"no archive")
+    done = fetch("--data", "flowers", "--to", tmp_path / "room")
     assert done.exit_code == 1 and "does not hold" in done.output and "delete it" in done.output
     assert "Traceback" not in done.output
 
@@ -135,22 +145,22 @@ def test_archives_that_are_none(server, tmp_path, name, content):
 def test_unknown_names(server, tmp_path):
     done = fetch("--models", "MobileNetV7", "--to", tmp_path)
     assert done.exit_code == 2 and "'MobileNetV7' is none of" in done.output and "ResNet50" in done.output
-    assert "'roses' is none of flowers, news, glove" in fetch("--data", "roses", "--to", tmp_path).output
+    assert "'roses' is none of flowers, news" in fetch("--data", "roses", "--to", tmp_path).output
 
 
 def test_every_model_names_its_files():
-    files = [file for name in ("VGG16", "MobileNet") for file in fetching.model_files(name)]
+    files = [file for name in ("VGG16", "MobileNet") for file in ZOO[name].files()]
     assert [bool(file.hash) for file in files] == [True, True, True, False, False, True]
     assert ZOO["VGG16"].name.lower() in files[0].name
 
 
-def test_doctor_says_what_the_cache_has(server, index, tmp_path, monkeypatch):
-    archives(server)
+def test_doctor_says_what_the_cache_has(server, published, index, tmp_path, monkeypatch):
+    published("news", b"1,a,b\n")
     to = tmp_path / "room"
-    fetch("--data", "news", "--to", to)
+    fetch("--models", "MobileNetV2", "--data", "news", "--to", to)
     monkeypatch.setenv("KERAS_HOME", str(to))
     output = CliRunner().invoke(cli.main, ["doctor"]).output
     assert f"2 files in {to / 'models'}, all whole" in output
-    assert "flowers: not there; news: there; glove: not there" in output
+    assert "flowers: not there; news: there" in output
     (to / "models" / FULL).write_bytes(b"")
     assert f"1 damaged: delete {FULL}" in CliRunner().invoke(cli.main, ["doctor"]).output

@@ -11,7 +11,8 @@ from matplotlib.colors import to_hex
 from matplotlib.text import Text
 from PIL import Image
 
-from course_utils import depth_figures, figures, tuning_figures
+from course_utils import figures
+from course_utils.charts import depth, layers, outcomes, scheme, tuning
 
 RNG = np.random.default_rng(0)
 PALETTE = {colour.upper() for colour in (*figures.CYCLE, "#B34700")}
@@ -28,17 +29,6 @@ def measured(k, n):
 
 
 ANSWERS = [[(f"quite_a_long class name {k}", p) for k, p in enumerate((0.8, 0.1, 0.05, 0.04, 0.01))]] * 6
-ZOO = {"MobileNet": (16, 70.4), "MobileNetV2": (14, 71.3), "VGG16": (528, 71.3), "EfficientNetV2L": (479, 85.7),
-       "ResNet50": (98, 74.9), "ConvNeXtXLarge": (1310, 86.7), "EfficientNetB0": (29, 77.1)}  # fmt: skip
-FRONTIER = ["MobileNetV2", "EfficientNetB0", "EfficientNetV2L", "ConvNeXtXLarge"]
-
-PANEL = {
-    "lines": {f"n = {n}": measured(k, 8) for k, n in enumerate((5, 20, 100))},
-    "controls": {"raw pixels": 14.0, "random prefix, best cut": 17.0},
-    "best": 4,
-    "worse": np.array([True, True, True, False, False, False, True, True]),
-}
-
 # Each draws one figure, with texts as long as the course's own.
 DRAWN = {
     "picture_row": lambda: figures.picture_row(PICTURES, ["four-point star"] * 6),
@@ -53,11 +43,29 @@ DRAWN = {
     "predictions": lambda: figures.predictions(
         PICTURES, ANSWERS, ["stripes half disc"] * 6, "Pictures from the source's own world, and its five best answers"
     ),
-    "filters": lambda: figures.filters(
-        RNG.normal(size=(7, 7, 3, 24)),
-        "First convolution of embedded, 24 filters of 7 × 7 pixels: never trained (control)",
+    "convolution_steps": lambda: layers.convolution_steps(
+        RNG.random((40, 40)), np.array([[-1, 0, 1]] * 3), RNG.normal(size=(38, 38)), (37, 0),
+        "A convolution lays the same kernel on every window; each window becomes one number",
     ),
-    "activation_maps": lambda: figures.activation_maps(
+    "filters": lambda: layers.filters(
+        {which: RNG.normal(size=(7, 7, 3, 24)) for which in ("trained", "never\ntrained")},
+        "The first filters, sorted by their share of colour: training makes both kinds",
+    ),
+    "influence_panels": lambda: layers.influence_panels(
+        PICTURES[0], {cut: np.pad(RNG.random((4, 4)), 8) for cut in (*CUTS[:5], "block_13_expand_relu")},
+        "What one unit in the middle sees: all that is in the frame, the bright part most",
+    ),
+    "change_lines": lambda: layers.change_lines(
+        dict(zip(("as it is", "shifted", "mirrored", "darkened", "turned", "another"), PICTURES, strict=True)), CUTS,
+        {m: measured(k, 8) for k, m in enumerate(("shifted", "mirrored", "darkened", "turned", "another"))},
+        "Deep maps take less notice of such changes (60 pictures, 95 % intervals)",
+    ),
+    "reading_table": lambda: layers.reading_table(
+        RNG.random((8, 9)) * 100, ["class (48: texture and shape)", *"abcdefg"],
+        ["raw\npixels", "not\ntrained", *CUTS[:7]], 2,
+        "What a linear head reads at each cut: simple things early, the source's classes late (0 nothing, 100 all)",
+    ),
+    "activation_maps": lambda: layers.activation_maps(
         PICTURES[0], {cut: RNG.random((8, 8, 32)) for cut in CUTS[:5]},
         "Each row a cut, deeper downwards: the picture, then the channels that vary most over it",
     ),
@@ -69,54 +77,23 @@ DRAWN = {
         RNG.random((8, 8)) * 100, ["background colour", "position, left to right", *"abcdef"], CUTS,
         "cut, shallow to deep", "embedded: what a linear head reads (0 guessing, 100 perfect; mean of 3 draws)",
     ),
-    "idea": figures.idea,
-    "draws": lambda: figures.draws({m: [[10 * k, 10 * k + 5]] * 4 for k, m in enumerate(METHODS, 1)}, N),
-    "zoo_plane": lambda: figures.zoo_plane(ZOO, FRONTIER),
+    "idea": scheme.idea,
+    "draws": lambda: outcomes.draws({m: [[10 * k, 10 * k + 5]] * 4 for k, m in enumerate(METHODS, 1)}, N),
     "depth_lines": lambda: figures.depth_lines(
         CUTS, {m: measured(k, 8) for k, m in enumerate(METHODS)}, "read by a linear head (0 guessing, 100 perfect)",
         "What the layers build, and what they let go",
     ),
-    "agreement": lambda: figures.agreement(
+    "agreement": lambda: outcomes.agreement(
         np.arange(9.0), np.arange(9.0)[::-1], "true angle (degrees)", "predicted angle (degrees)",
         "One dot is one picture",
     ),
-    "verdict_panels": lambda: depth_figures.verdict_panels(
-        CUTS, {name: PANEL for name in ("unseen shapes", "pose", "stripe orientation")}, "test accuracy (%)",
-        "Too shallow and too deep (n = 20 per class) for four targets; mean and 95 % interval, 5 draws",
-    ),
-    "neighbour_strip": lambda: depth_figures.neighbour_strip(
-        PICTURES[0], {cut: {"pictures": PICTURES[1:], "right": [True, False] * 3, "told": "frozen: 589,352 parameters\n"
-        "trained: 1,032\naccuracy: 94 ± 2 %"} for cut in CUTS}, "Which drawings look most like this four-point star?",
-    ),
-    "cut_view": lambda: depth_figures.cut_view(
+    "cut_view": lambda: depth.cut_view(
         CUTS, 4, PICTURES[0], RNG.random((3, 8, 8)), PICTURES[:4], [True, False, True, True],
         "frozen: 171,944 parameters     trained: 520 (for 8 classes)",
         {m: measured(k, 8) for k, m in enumerate(METHODS)},
         "test accuracy (%), n = 20",
     ),
-    "beside_published": lambda: depth_figures.beside_published(
-        {"title": "Ours: n = 100, linear head", "x": CUTS, "lines": {m: measured(k, 8) for k, m in enumerate(METHODS)},
-         "xlabel": "cut", "ylabel": "test accuracy (%)"},
-        [{"title": "Yosinski et al.: ImageNet B", "x": range(1, 8),
-          "lines": {"AnB": [60 - k for k in range(7)], "single seeds": RNG.random((3, 7))},
-          "xlabel": "layers kept", "ylabel": "top-1 (%)"}],
-        "Accuracy over depth, ours and published",
-    ),
-    "winners": lambda: depth_figures.winners(
-        CUTS, {"unseen shapes": np.array([5, 6, 6, 7]), "pose": np.array([4, 5, 5, 5])},
-        "The best cut by one draw of 5 pictures per class, 16 times",
-    ),
-    "gain_over_distance": lambda: depth_figures.gain_over_distance(
-        {"unseen shapes": ([0.3, 1.0, 3.0], [80, 20, 1], [3, 4, 2], ["", "tiles of 16", "tiles of 4"]),
-         "pose": ([0.8], [50], [4], [""])},
-        "distance from the source's own pictures (Fréchet, relative)",
-        "Cut at b6, n = 20 per class: transfer minus raw pixels, 95 % interval over 5 draws",
-    ),
-    "block_lines": lambda: tuning_figures.block_lines(
-        CUTS, {m: measured(k, 8) for k, m in enumerate(METHODS)} | {"head of zeros": (np.zeros(8), np.zeros(8))},
-        "gradient norm", "What reaches each block (mean and 95 % interval, 5 draws)",
-    ),
-    "training_panels": lambda: tuning_figures.training_panels(
+    "training_panels": lambda: tuning.training_panels(
         {
             "step": [0, 5, 10],
             "loss": [float("nan"), 1.2, 0.8],
@@ -126,15 +103,8 @@ DRAWN = {
             "drift": {name: [0.0, 0.5, 1.0] for name in MANY_CUTS},
         }
     ),
-    "trade_off": lambda: tuning_figures.trade_off(
-        {m: (20 * k + 20 + RNG.random(5), 90 - 20 * k + RNG.random(5)) for k, m in enumerate(METHODS)}
-        | {f"near {k}": (92 + 2 * k + RNG.random(5), 95 + k + RNG.random(5)) for k in range(3)},
-        "digits: test accuracy (%)",
-        "left of the source task: accuracy (%)", "240 steps each, n = 20 per class; mean and 95 % interval, 5 draws",
-        ("frozen prefix", 70.0),
-    ),
 }  # fmt: skip
-PLOTS = ("curves", "bars", "heat_table", "draws", "zoo_plane", "depth_lines")  # with axes that measure something
+PLOTS = ("curves", "bars", "heat_table", "draws", "depth_lines")  # with axes that measure something
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -173,22 +143,20 @@ def texts(figure):
     return [text for text in found if text.get_text().strip()]
 
 
-def test_every_figure_of_the_course_is_drawn_here():
+def test_every_figure_that_several_lessons_draw_is_drawn_here():
     public = {
         name
-        for module in (figures, depth_figures, tuning_figures)
+        for module in (figures, layers, scheme)
         for name, value in vars(module).items()
         if callable(value) and not name.startswith("_") and value.__module__ == module.__name__
     }
-    assert public == set(DRAWN) | {"show", "use_style", "new_figure", "name_depths", "room_for"}
+    assert public - set(DRAWN) == {"show", "use_style", "new_figure", "name_depths", "room_for"}
 
 
 @pytest.mark.parametrize(
     "draw",
     [
         lambda cuts, line: figures.depth_lines(cuts, {"a": line, "b": line}, "accuracy (%)", "t", {"raw pixels": 30}),
-        lambda cuts, line: tuning_figures.block_lines(cuts, {f"recipe {k}": line for k in range(8)}, "drift (%)", "t"),
-        lambda cuts, line: depth_figures.winners(cuts, {"a": np.array([1, 2]), "b": np.array([3])}, "t"),
     ],
 )
 def test_names_of_many_cuts_leave_the_axes_their_height(draw):
@@ -301,7 +269,7 @@ def test_curves_show_every_line_even_more_than_there_are_marks():
         assert len(drawn) == 9
         for (mean, _), y in zip(lines.values(), drawn, strict=True):
             np.testing.assert_allclose(y, mean)
-    figure = figures.draws({name: [list(mean)] * 4 for name, (mean, _) in lines.items()}, N)
+    figure = outcomes.draws({name: [list(mean)] * 4 for name, (mean, _) in lines.items()}, N)
     assert len(figure.axes[0].lines) == 9
 
 
@@ -365,9 +333,9 @@ def test_predictions_name_the_best_answer_first_and_draw_it_as_long_as_it_is_pro
 
 def test_filters_are_stretched_around_grey():
     kernels = RNG.normal(size=(5, 5, 3, 70)) * np.linspace(0.01, 10, 70)
-    figure = figures.filters(kernels, "t")
+    figure = layers.filters({"trained": kernels}, "t")
     shown = [ax.images[0].get_array() for ax in figure.axes if ax.images]
-    assert len(shown) == 64
+    assert len(shown) == 36
     for k, picture in enumerate(shown):
         assert np.abs(picture - 0.5).max() == pytest.approx(0.5)
         assert ((picture > 0.5) == (kernels[..., k] > 0)).all()
@@ -376,7 +344,7 @@ def test_filters_are_stretched_around_grey():
 def test_activation_maps_show_the_channels_that_vary_most():
     values = np.zeros((4, 4, 9))
     values[0, 0] = np.arange(9)
-    figure = figures.activation_maps(PICTURES[0], {"b1": values}, "t", channels=3)
+    figure = layers.activation_maps(PICTURES[0], {"b1": values}, "t", channels=3)
     assert [ax.get_title("center") for ax in figure.axes] == ["", "channel 8", "channel 7", "channel 6"]
     np.testing.assert_array_equal(figure.axes[1].images[0].get_array(), values[..., 8])
     assert figure.axes[0].get_ylabel() == "b1\n4×4×9"
@@ -391,8 +359,8 @@ def test_picture_rows_show_every_picture_under_its_title():
 
 
 def test_draws_shows_every_result():
-    results = {"a": [[1, 2], [3, 4, 5]], "b": [[6], [7, 8]]}
-    ax = figures.draws(results, (5, 50)).axes[0]
+    scores = {"a": [[1, 2], [3, 4, 5]], "b": [[6], [7, 8]]}
+    ax = outcomes.draws(scores, (5, 50)).axes[0]
     assert [sorted(line.get_ydata()) for line in ax.lines] == [[1, 2, 3, 4, 5], [6, 7, 8]]
     assert [round(x) for x in ax.lines[0].get_xdata()] == [0, 0, 1, 1, 1]
     assert [t.get_text() for t in ax.get_legend().get_texts()] == ["a", "b"]

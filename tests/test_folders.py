@@ -10,9 +10,10 @@ import pytest
 from helpers import complains
 from PIL import Image
 
-from course_utils import folders
 from course_utils.errors import BadInputSize, BadPictures, BadTarget
-from course_utils.folders import folder_target, read_picture
+from course_utils.pictures import kept
+from course_utils.pictures.folders import folder_target
+from course_utils.pictures.reading import read_picture
 from course_utils.targets import load_target
 
 
@@ -262,7 +263,7 @@ def test_a_long_folder_shows_a_bar(tmp_path, monkeypatch):
         seen.append((len(files), label, unit))
         return files
 
-    monkeypatch.setattr("course_utils.folders.bar", bar)
+    monkeypatch.setattr("course_utils.pictures.kept.bar", bar)
     folder_target(write(tmp_path / "mine", {"a": 3, "b": 3}), side=16)
     assert seen == [(6, "mine", "pictures")]
 
@@ -382,7 +383,7 @@ def test_pictures_are_read_once_and_anew_when_a_file_changes(tmp_path, own_cache
         write(folder / part, {"a": 4, "b": 4}, start=len(part))
     (folder / ("train" if given else ".") / "a" / "broken.png").write_bytes(b"no picture")
     first, read = folder_target(folder, side=16), []
-    monkeypatch.setattr(folders, "read_picture", lambda file, side: read.append(file) or read_picture(file, side))
+    monkeypatch.setattr(kept, "read_picture", lambda file, side: read.append(file) or read_picture(file, side))
     again = folder_target(folder, side=16)
     assert not read and again.class_names == first.class_names
     for name in ("pictures", "labels", "test_pictures", "test_labels"):
@@ -395,6 +396,19 @@ def test_pictures_are_read_once_and_anew_when_a_file_changes(tmp_path, own_cache
     assert len(list(own_cache.glob("folder-*.uint8"))) == 2  # the latest of each size
 
 
+def test_pictures_are_read_once_more_where_their_hashes_are_lost(tmp_path, own_cache, monkeypatch):
+    folder = write(tmp_path / "mine", {"a": 4, "b": 4})
+    (folder / "a" / "broken.png").write_bytes(b"no picture")
+    first, read = folder_target(folder, side=16), []
+    for file in own_cache.glob("*.npz"):
+        file.unlink()
+    monkeypatch.setattr(kept, "read_picture", lambda file, side: read.append(file) or read_picture(file, side))
+    again = folder_target(folder, side=16)
+    assert len(read) == 9 and np.array_equal(again.pictures, first.pictures)
+    folder_target(folder, side=16)
+    assert len(read) == 9
+
+
 def test_where_nothing_can_be_kept_pictures_are_in_memory(tmp_path, own_cache):
     own_cache.write_text("a file where the folder should be")
     target = folder_target(write(tmp_path, {"a": 4, "b": 4}), side=16)
@@ -403,7 +417,7 @@ def test_where_nothing_can_be_kept_pictures_are_in_memory(tmp_path, own_cache):
 
 MEMORY = """
 import sys
-from course_utils.folders import folder_target
+from course_utils.pictures.folders import folder_target
 
 target = folder_target(sys.argv[1], side=224)
 assert target.pictures.sum() and target.test_pictures.sum()

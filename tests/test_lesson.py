@@ -10,7 +10,8 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
 from course_utils import lesson
-from course_utils.lesson import check, claim
+from course_utils.lesson import check, claim, compare_prediction, exercise
+from course_utils.marking import require
 
 
 @pytest.fixture
@@ -136,7 +137,7 @@ def notebook():
         "from course_utils.lesson import check, claim\nclaim('One is one.', 1 == 1, '1');",
         "check('answer', ..., lambda a: a == 4, 'A hint.')",
         "from course_utils.targets import load_target\nload_target('digts')",
-        "from course_utils.sources import load_source\nload_source('Embeded')",
+        "from course_utils.sources import load_source\nload_source('Drawing')",
         "def inner():\n    load_target('digts')\ntry:\n    1 / 0\nexcept ZeroDivisionError:\n    inner()",
     ]
     book = new_notebook(cells=[new_code_cell(code) for code in cells])
@@ -156,7 +157,7 @@ def test_claims_and_checks_are_outputs_with_facts(notebook):
     "cell, sentence",
     [
         (2, "BadTarget: There is no target named 'digts': did you mean 'digits'?"),
-        (3, "UnknownSource: There is no source 'Embeded': did you mean 'embedded'?"),
+        (3, "UnknownSource: There is no source 'Drawing': did you mean 'drawings'?"),
         (4, "BadTarget: There is no target named 'digts': did you mean 'digits'?"),
     ],
 )
@@ -164,3 +165,70 @@ def test_an_error_of_ours_shows_its_sentence_and_no_stack(notebook, cell, senten
     (output,) = notebook[cell]
     assert output.output_type == "error" and output.traceback == [sentence]
     assert f"{output.ename}: {output.evalue}" == sentence
+
+
+@pytest.mark.parametrize(
+    "prediction, settings, mark, words",
+    [
+        (..., {"unit": " %"}, "No prediction yet:", "Measured: 81.2 %"),
+        (90, {"unit": " %"}, "Your prediction:", "90 %, off by 8.8 %"),
+        ("much", {"unit": " %"}, "Your prediction:", "'much' is no number"),
+        (None, {}, "Your prediction:", "None is no number"),
+    ],
+)
+def test_a_predicted_number_is_answered(told, prediction, settings, mark, words):
+    compare_prediction(prediction, 81.2, **settings)
+    ((text, page, facts),) = told
+    assert text.startswith(mark) and words in text and mark in page
+    assert facts["prediction"] == (pytest.approx(8.8) if prediction == 90 else None)
+
+
+@pytest.mark.parametrize(
+    "prediction, mark, came_out",
+    [
+        ("deep", "You predicted it:", True),
+        ("shallow", "A surprise:", False),
+        ("deap", "Your prediction: 'deap' is none of shallow, deep.", None),
+        (..., "No prediction yet:", None),
+    ],
+)
+def test_a_predicted_choice_is_answered(told, prediction, mark, came_out):
+    compare_prediction(prediction, "deep", choices=("shallow", "deep"))
+    ((text, _, facts),) = told
+    assert text.startswith(mark) and "Measured: deep." in text and facts == {"prediction": came_out}
+
+
+@exercise("Double three.", "What is 3 + 3?", "It is 6.")
+def six(answer):
+    require(answer != 9, "That is three times three.")
+    require(answer == 6, "Not so many.")
+    return "Both ways."
+
+
+def test_an_exercise_tells_mistakes_apart_and_shows_no_answer(told):
+    for answer in (..., 6, 9, 5, "6" * 3, []):
+        six(answer)
+    texts = [text for text, _, _ in told]
+    assert texts[0].startswith("To do: Double three.") and texts[1] == "Right: Double three. Both ways."
+    assert "three times three" in texts[2] and "Not so many" in texts[3]
+    assert [facts["right"] for _, _, facts in told] == [None, True, False, False, False, False]
+
+
+def test_an_answer_that_breaks_the_judge_is_a_wrong_one(told):
+    @exercise("A list.", "[]")
+    def length(answer):
+        return str(len(answer))
+
+    length(3)
+    assert told[0][2]["right"] is False and "could not be used: TypeError" in told[0][0]
+
+
+def test_hints_come_one_by_one_on_request(told):
+    six.hint()
+    six.hint(2)
+    six.hint(3)  # there are two
+    assert [text for text, _, _ in told] == [
+        "Hint 1 of 2: What is 3 + 3?",
+        "Hint 2 of 2: It is 6.",
+        "Hint 2 of 2: It is 6.",
+    ]

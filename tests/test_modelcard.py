@@ -13,14 +13,14 @@ from helpers import complains
 from keras import layers
 from PIL import Image
 
-from course_utils import embedded
-from course_utils.deploy import deployable
 from course_utils.errors import BadTarget, DamagedFile, UnknownCut
-from course_utils.folders import read_picture
-from course_utils.modelcard import model_card, wilson
+from course_utils.handover.card import model_card, wilson
+from course_utils.handover.deploy import deployable
+from course_utils.pictures.labelled import Target
+from course_utils.pictures.reading import read_picture
 from course_utils.sources import Source
-from course_utils.targets import Target
 from course_utils.transfer import add_head, take_prefix
+from course_utils.world import embedded
 
 TOLD = {
     "purpose": "to sort my stones",
@@ -142,6 +142,8 @@ def test_what_does_not_fit_is_refused(parts, tmp_path):
         model_card(**parts | {"cut": "b5"})
     with complains(BadTarget, "19 answers", "20 test pictures"):
         model_card(**parts | {"answers": ANSWERS[:19]})
+    with complains(BadTarget, "none of the 3 classes", "trained on it"):
+        model_card(**parts | {"answers": ANSWERS + 1})
     one = parts["target"]
     values = Target("size", "How large?", one.pictures, one.labels / 2, one.test_pictures, TRUTH / 2)
     with complains(BadTarget, "'size'", "no classes"):

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from helpers import complains
 
-from course_utils import probing, shapes
-from course_utils.cache import cache_folder
+from course_utils import probing
 from course_utils.errors import BadPictures, UnknownCut
 from course_utils.probing import cut_features, features, interval, linear_probe
+from course_utils.store.cache import results_folder
+from course_utils.world import shapes
 
 PICTURES = shapes.render_source(20, seed=5)[0]
 
@@ -167,7 +168,7 @@ def test_a_damaged_file_is_made_anew(empty, computed):
 
 def test_features_go_to_the_courses_cache(empty):
     features(small_model(), INPUTS)
-    assert cache_folder() == empty and len(list(empty.iterdir())) == 1
+    assert results_folder() == empty and len(list(empty.iterdir())) == 1
 
 
 def test_wrong_cuts_and_pictures_are_refused(source, empty):
@@ -241,7 +242,7 @@ def test_a_grid_keeps_position_that_one_average_loses(source):
 @pytest.fixture
 def cheap_target():
     """Eight classes of nothing but features: the pool's and the test's."""
-    from course_utils.targets import Target
+    from course_utils.pictures.labelled import Target
 
     labels, test_labels = np.repeat(np.arange(4), 12), np.repeat(np.arange(4), 10)
     pictures = np.zeros((48, 2, 2, 3), "uint8"), np.zeros((40, 2, 2, 3), "uint8")

@@ -13,10 +13,10 @@ from conftest import ROOT
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from course_utils import execution, lock, notebooks
+from course_utils.authoring import committed, execution, lock
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-LOCK = (ROOT / "requirements.lock").read_text("utf-8")
+LOCKS = {name: (ROOT / name).read_text("utf-8") for name in (lock.LOCK, lock.TEST_LOCK)}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
 MACHINE_PATH = r"(?<![\w.$}])/(?:work|root|tmp|home|Users)/\w+|[A-Z]:\\Users"
@@ -64,29 +64,44 @@ def test_ruff_is_content(check):
     assert run.returncode == 0, run.stdout
 
 
-def locked():
-    return [Requirement(line) for line in lock.pinned(LOCK)]
+def locked(name):
+    return [Requirement(line) for line in lock.pinned(LOCKS[name])]
 
 
-def test_every_direct_dependency_is_locked_within_its_bounds():
-    extras = [line for extra in PROJECT["optional-dependencies"].values() for line in extra]
-    for line in PROJECT["dependencies"] + extras:
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_direct_dependency_is_locked_within_its_bounds(name):
+    lines = [] if name == lock.TEST_LOCK else [*PROJECT["dependencies"]]
+    for extra, wanted in PROJECT["optional-dependencies"].items():
+        lines += wanted if (extra in lock.TESTS) == (name == lock.TEST_LOCK) else []
+    for line in lines:
         wanted = Requirement(line)
-        found = [r for r in locked() if canonicalize_name(r.name) == canonicalize_name(wanted.name)]
-        assert found, f"{wanted.name} is not in requirements.lock: run `course lock`"
+        found = [r for r in locked(name) if canonicalize_name(r.name) == canonicalize_name(wanted.name)]
+        assert found, f"{wanted.name} is not in {name}: run `course lock`"
         for requirement in found:
             (version,) = requirement.specifier
             assert version.operator == "==" and version.version in wanted.specifier, line
 
 
-def test_every_locked_package_has_hashes():
-    entries = re.split(r"^(?=\S)", LOCK, flags=re.MULTILINE)
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_locked_package_has_hashes(name):
+    entries = re.split(r"^(?=\S)", LOCKS[name], flags=re.MULTILINE)
     entries = [entry for entry in entries if entry.strip() and not entry.startswith("#")]
-    assert len(entries) == len(locked()) > 100
+    assert len(entries) == len(locked(name)) > 50
     assert not [entry.split("\n")[0] for entry in entries if not re.search(r"--hash=sha256:[0-9a-f]{64}\b", entry)]
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "environment.yml", "pyproject.toml", "Makefile", "course.py"])
+def test_tests_get_the_versions_that_everybody_has():
+    versions = {r.name: r.specifier for r in locked(lock.LOCK)}
+    both = [r for r in locked(lock.TEST_LOCK) if r.name in versions]
+    assert both and not [str(r) for r in both if r.specifier != versions[r.name]]
+
+
+def test_nobody_installs_what_only_tests_need():
+    names = {r.name for r in locked(lock.LOCK)}
+    assert not names & {"axe-playwright-python", "hypothesis", "mutmut", "nbval", "playwright", "pytest", "ruff"}
+
+
+@pytest.mark.parametrize("name", [*LOCKS, "environment.yml", "pyproject.toml", "Makefile", "course.py"])
 def test_no_index_address_is_set(name):
     assert not re.findall(INDEX, (ROOT / name).read_text("utf-8"))
 
@@ -98,7 +113,7 @@ def test_conda_gets_the_same_pins_as_pip():
     assert python.removeprefix("python=") + ".0" in Requirement(f"python{PROJECT['requires-python']}").specifier
     *packages, course = pip["pip"]
     assert course == "-e ."
-    assert {str(Requirement(line)) for line in packages} == {str(requirement) for requirement in locked()}
+    assert {str(Requirement(line)) for line in packages} == {str(requirement) for requirement in locked(lock.LOCK)}
 
 
 def test_the_notebooks_are_there_in_their_order():
@@ -122,7 +137,7 @@ def test_a_notebook_begins_with_its_title_and_has_parameters(notebook):
     values = [ast.literal_eval(node.value) for node in ast.parse(cell.source).body]
     assert names[:3] == ["SOURCE", "SEED", "FAST"]
     assert isinstance(values[0], str) and values[1:3] == [0, False]
-    assert all(value is None for value in values[3:])  # what a reader may put in
+    assert all(value in (None, False) for value in values[3:])  # what a reader may put in or allow
 
 
 def test_a_notebook_asks_for_the_kernel_that_everybody_has(notebook):
@@ -130,7 +145,7 @@ def test_a_notebook_asks_for_the_kernel_that_everybody_has(notebook):
 
 
 def test_committed_outputs_are_of_the_current_code_and_source(notebook):
-    assert notebook.metadata.get("course") == notebooks.facts(notebook), "run `course notebooks`"
+    assert notebook.metadata.get("course") == committed.facts(notebook), "run `course notebooks`"
     counts = [cell.execution_count for cell in execution.code_cells(notebook)]
     assert counts == list(range(1, len(counts) + 1))
 

@@ -26,6 +26,7 @@ case "$1 $2" in
     if [ -e "$COURSE_LOG.fails" ]; then echo "ERROR: no route to the packages" >&2; exit 1; fi
     touch "$here/course" ;;
 "-c import pip") ;;
+"-c import compileall"*) echo >> "$COURSE_LOG.compiled" ;;
 "-c "*) echo "CPython 3 12 $0" ;;
 esac
 """
@@ -39,7 +40,7 @@ def course(root, tmp_path, monkeypatch):
     spec.loader.exec_module(module)
     place(module, tmp_path / "project", monkeypatch)
     os.makedirs(module.ROOT)
-    for name in ("requirements.lock", "pyproject.toml"):
+    for name in ("requirements.lock", "requirements-test.lock", "pyproject.toml"):
         (tmp_path / "project" / name).write_text("one==1.0 \\\n", "utf-8")
     return module
 
@@ -112,9 +113,54 @@ def test_first_run_installs_and_the_second_starts_at_once(course, stand_in):
     assert "--require-hashes -r" in lock and lock.endswith("requirements.lock")
     assert "--no-deps --no-build-isolation -e" in project and project.endswith(course.ROOT)
     assert stand_in.started == [[course.venv_file("course"), "build", "--source", "auto"]]
-    course.main(["test"])
+    course.main(["lab"])
     assert stand_in.asked() == []
-    assert stand_in.started[1:] == [[course.venv_file("course"), "test"]]
+    assert stand_in.started[1:] == [[course.venv_file("course"), "lab"]]
+
+
+@posix
+def test_what_only_tests_need_comes_with_the_first_command_that_tests(course, stand_in):
+    course.main(["build"])
+    stand_in.asked()
+    for command in course.TESTING:
+        course.main([command, "-k", "this"])
+    (tests,) = stand_in.asked()
+    assert "--require-hashes -r" in tests and tests.endswith("requirements-test.lock")
+    assert stand_in.started[-1] == [course.venv_file("course"), command, "-k", "this"]
+    course.main(["build"])
+    assert stand_in.asked() == []
+
+
+@posix
+def test_a_changed_test_lock_counts_for_tests_only(course, stand_in):
+    course.main(["test"])
+    assert len(stand_in.asked()) == 4
+    with open(os.path.join(course.ROOT, course.TEST_LOCK), "a", encoding="utf-8") as file:
+        file.write("two==2.0\n")
+    course.main(["build"])
+    assert stand_in.asked() == []
+    course.main(["test"])
+    assert len(stand_in.asked()) == 1
+
+
+@posix
+def test_an_interrupted_installation_for_tests_goes_on(course, stand_in):
+    course.main(["build"])
+    stand_in.asked()
+    stand_in.fails.touch()
+    assert course.main(["test"]) == 1 and len(stand_in.asked()) == 1
+    course.main(["build"])
+    assert stand_in.asked() == []
+    stand_in.fails.unlink()
+    course.main(["test"])
+    assert len(stand_in.asked()) == 1
+
+
+@posix
+def test_a_students_copy_needs_no_tests(course, stand_in):
+    os.remove(os.path.join(course.ROOT, course.TEST_LOCK))
+    course.main(["test"])
+    assert not [line for line in stand_in.asked() if course.TEST_LOCK in line] and len(stand_in.started) == 1
 
 
 @posix
@@ -192,10 +238,26 @@ def test_no_half_made_environment_is_left_where_python_cannot_make_one(course, s
 
 
 @posix
-def test_packages_are_compiled_once_whatever_the_environment_says(course, stand_in, monkeypatch):
-    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
-    course.main([])
-    assert ["--compile" in line for line in stand_in.asked()[1:]] == [True] * 2
+def test_packages_are_compiled_once_on_all_cores(course, stand_in, tmp_path):
+    course.main(["build"])
+    assert ["--no-compile" in line for line in stand_in.asked()[1:]] == [True] * 2
+    assert len((tmp_path / "log.compiled").read_text("utf-8").splitlines()) == 1
+    course.main(["test"])
+    course.main(["build"])
+    assert len((tmp_path / "log.compiled").read_text("utf-8").splitlines()) == 2
+
+
+def test_the_packages_of_this_environment_are_compiled(course):
+    """What stands in course.py for another Python works in this one."""
+    code = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subprocess, "call", lambda command: code.append(command[2]))
+        course._compile()
+    script = code[0].replace("sysconfig.get_path('purelib')", repr(os.path.dirname(course.ROOT)))
+    with open(os.path.join(course.ROOT, "one.py"), "w", encoding="utf-8") as file:
+        file.write("x = 1")
+    subprocess.run([sys.executable, "-c", script], check=True)
+    assert len(os.listdir(os.path.join(course.ROOT, "__pycache__"))) == 1
 
 
 def test_no_module_imports_what_is_heavy_before_it_is_used():

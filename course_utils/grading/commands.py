@@ -1,4 +1,4 @@
-"""The commands of those who teach: `course grade`, `report`, `export`, `audit` and `release`."""
+"""The commands of those who teach: `course generate`, `grade`, `report`, `export`, `audit` and `release`."""
 
 from pathlib import Path
 
@@ -16,6 +16,19 @@ def _course() -> Path:
 
 @click.command()
 @click.argument("assignment")
+def generate(assignment):
+    """Make the students' version of an assignment, once its own solution gets all points and an empty one none.
+
+    Works on the nbgrader course in this folder, or on the one of this project where there is none. It is `nbgrader
+    generate_assignment` with a trial of the tests.
+    """
+    from .course.author import generate_checked
+
+    click.echo(f"{shown(generate_checked(_course(), assignment))}: for students; its tests were tried.")
+
+
+@click.command()
+@click.argument("assignment")
 @click.option("--jobs", type=click.IntRange(1), help="Submissions at once on this machine.  [default: one per core]")
 @click.option("--scheduler", metavar="ADDRESS", help="A Dask cluster to grade on, such as tcp://10.0.0.5:8786.")
 @click.option("--student", "students", multiple=True, help="Grade this student's submission only; can be repeated.")
@@ -26,11 +39,11 @@ def grade(assignment, jobs, scheduler, students, unsafe_no_sandbox):
     Works on the nbgrader course in this folder, or on the one of this project where there is none. What is graded
     already is not graded again; after Ctrl-C, or whatever else ends it, the same command goes on.
     """
-    from . import report
+    from .course import instructor
 
     if jobs and scheduler:
         raise click.UsageError("--jobs is for this machine and --scheduler for a cluster: give one of them.")
-    done = report.grade(_course(), assignment, jobs, scheduler, students, unsafe_no_sandbox)
+    done = instructor.grade_class(_course(), assignment, jobs, scheduler, students, unsafe_no_sandbox)
     click.echo(done.text)
     if done.failed:
         raise click.ClickException("\n       ".join(done.failed))
@@ -41,9 +54,9 @@ def grade(assignment, jobs, scheduler, students, unsafe_no_sandbox):
 @click.option("--to", "file", type=click.Path(path_type=Path, dir_okay=False), help="Default: results/ASSIGNMENT.html.")
 def report(assignment, file):
     """Write a page on how the class did: points, each test, the commonest mistakes, who needs a look."""
-    from . import report as graded
+    from .course import instructor as graded
 
-    written = graded.write(_course(), assignment, file)
+    written = graded.write_report(_course(), assignment, file)
     click.echo(f"{shown(written)}: open it in a browser. It names students, so keep it among those who teach.")
 
 
@@ -56,12 +69,12 @@ def report(assignment, file):
 )
 def export(system, assignments, roster, file):
     """Write grades as Canvas or Moodle imports them: all assignments, or those that are named."""
-    from . import report as graded
+    from .course import instructor as graded
 
     if roster and system != "canvas":
         raise click.UsageError("--roster is for Canvas only: Moodle finds students by their names.")
     file = file or Path(f"{system}.csv")
-    for sentence in graded.export(_course(), system, assignments, file, roster):
+    for sentence in graded.export_grades(_course(), system, assignments, file, roster):
         click.echo(sentence)
 
 
@@ -71,20 +84,24 @@ def export(system, assignments, roster, file):
 @click.option("--seeds", default=5, show_default=True, type=click.IntRange(1), help="How many seeds to grade with.")
 @click.option("--mutants", is_flag=True, help="Grade small changes of the right solutions, too.")
 def audit(assignments, every, seeds, mutants):
-    """Grade known answers to assignments, right and wrong, and say whether each gets the points that it should."""
-    from ..progress import bar
-    from . import ASSIGNMENTS
-    from .audit import audit as audited
-    from .audit_report import table
+    """Grade known answers to assignments, right and wrong, and say whether each gets the points that it should.
 
-    names = sorted(folder.name for folder in (ASSIGNMENTS / "source").iterdir()) if every else assignments
+    Works on the nbgrader course in this folder, or on the one of this project where there is none. Known answers stand
+    in audit/ASSIGNMENT/answers.toml; without, the source's own solution is graded, in whole and in parts.
+    """
+    from ..progress import bar
+    from .audit.proof import audit_assignment as audited
+    from .audit.proof import table
+
+    course = _course()
+    names = sorted(folder.name for folder in (course / "source").iterdir() if folder.is_dir()) if every else assignments
     if not names:
         raise click.UsageError("Name an assignment, such as ps1, or say --all.")
     problems = []
     for name in names:
         with bar(label=name, unit="notebooks") as progress:
-            kept = course_root() / "build" / "audit" / name
-            found = audited(ASSIGNMENTS, name, kept, range(seeds), mutants, progress.update)
+            kept = course / "results" / name / "audit"
+            found = audited(course, name, kept, range(seeds), mutants, progress.update)
         click.echo(table(found))
         problems += [f"{name}: {problem}" for problem in found.problems]
     if problems:
@@ -94,8 +111,11 @@ def audit(assignments, every, seeds, mutants):
 @click.command()
 def release():
     """Write a zip archive for students: notebooks, released assignments, and nothing of the grading."""
-    from .bundle import NAME, write_bundle
+    from .course.bundle import NAME, write_bundle
 
     file = course_root() / "build" / f"{NAME}.zip"
     names = write_bundle(course_root(), file)
     click.echo(f"{shown(file)}: {len(names)} files, {file.stat().st_size / 2**20:.1f} MB. Give it to your students.")
+
+
+COMMANDS = (audit, export, generate, grade, release, report)

@@ -14,13 +14,14 @@ class State(StrEnum):
 
     GRADED = "graded"
     REPAIRED = "graded with repairs"
+    LOOK = "needs a look"
     TIMEOUT = "timeout"
     CRASHED = "crashed"
     TAMPERED = "tampered"
     UNREADABLE = "unreadable"
 
 
-NEEDS_A_LOOK = (State.TIMEOUT, State.CRASHED, State.TAMPERED, State.UNREADABLE)
+NEEDS_A_LOOK = (State.LOOK, State.TIMEOUT, State.CRASHED, State.TAMPERED, State.UNREADABLE)
 
 
 class Note(NamedTuple):

@@ -1,10 +1,10 @@
-"""Sphinx's settings for the site that `course book` builds. The pages are put together by course_utils/book.py."""
+"""Sphinx's settings for the site. Its pages are put together by course_utils/authoring/site.py."""
 
 import os
 
 from docutils import nodes
 
-from course_utils.publish import drawn
+from course_utils.authoring.formulas import drawn_formula
 
 project = html_title = "Transfer learning"
 author = "The authors of the course"
@@ -56,12 +56,12 @@ if os.name == "nt":  # grading is for Linux, and imports what only Linux has
 
 
 def _inline(self, node):
-    self.body.append(drawn(node.astext()))
+    self.body.append(drawn_formula(node.astext()))
     raise nodes.SkipNode
 
 
 def _block(self, node):
-    self.body.append(f'<p class="maths">{drawn(node.astext())}</p>')
+    self.body.append(f'<p class="maths">{drawn_formula(node.astext())}</p>')
     raise nodes.SkipNode
 
 

@@ -10,11 +10,14 @@ import pytest
 from nbclient import NotebookClient
 from nbgrader.utils import is_grade, is_locked, is_solution, is_task
 
-from course_utils.grading import ASSIGNMENTS, pipeline
-from course_utils.grading.answers import build_submission, read_answers
-from course_utils.grading.audit import audit
-from course_utils.grading.audit_report import figures
-from course_utils.grading.plan import is_test
+from course_utils.grading import ASSIGNMENTS
+from course_utils.grading.audit.cases import read_assignment, whole_cases
+from course_utils.grading.audit.examiner import AnswerGrader
+from course_utils.grading.audit.known_answers import build_submission, read_answers
+from course_utils.grading.audit.proof import audit_assignment, figures
+from course_utils.grading.batch import pipeline
+from course_utils.grading.batch.results import Results
+from course_utils.grading.roles import is_test
 
 NAMES = sorted(folder.name for folder in (ASSIGNMENTS / "source").iterdir())
 every = pytest.mark.parametrize("name", NAMES)
@@ -33,11 +36,22 @@ def test_they_are_all_there():
     assert sorted(folder.name for folder in (ASSIGNMENTS / "audit").iterdir()) == NAMES
 
 
+@pytest.mark.long
 @every
 def test_known_answers_get_the_points_that_they_should(name, tmp_path):
     """With one seed; `course audit --all --mutants` takes more, and small changes of the right solutions."""
-    found = audit(ASSIGNMENTS, name, tmp_path, range(1), False)
+    found = audit_assignment(ASSIGNMENTS, name, tmp_path, range(1), False)
     assert found.problems == [], figures(found)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "ps1"])  # the demonstration's is ps1
+def test_whole_submissions_get_the_points_that_they_should(name, tmp_path):
+    """A right solution, and every second part of one: what is most often wrong after a change."""
+    assignment = read_assignment(ASSIGNMENTS, name)
+    cases = [case for case in whole_cases(assignment) if case.name in ("second", "odd")]
+    with AnswerGrader(ASSIGNMENTS, assignment, 0, Results(tmp_path)) as grader:
+        got = grader.whole(cases, lambda: None)
+    assert {case.name: points for case, points in zip(cases, got, strict=True)} == {c.name: c.expected for c in cases}
 
 
 @every
@@ -109,6 +123,7 @@ def stderr(source):
     return [o.text for c in source.cells if c.cell_type == "code" for o in c.outputs if o.get("name") == "stderr"]
 
 
+@pytest.mark.long
 @every
 def test_the_reference_runs_in_the_source_without_stderr(name, tmp_path):
     source = read(name)
@@ -116,14 +131,14 @@ def test_the_reference_runs_in_the_source_without_stderr(name, tmp_path):
     assert stderr(source) == []
 
 
-@pytest.mark.parametrize("which", ["reference", "second"])
+@pytest.mark.long
 @every
-def test_right_answers_pass_what_students_see(name, which, tmp_path):
+def test_right_answers_pass_what_students_see(name, tmp_path):
     """The release, filled in, by the command of the student's README; warnings of right answers are no failures."""
     pipeline.copy_course(ASSIGNMENTS, tmp_path / "course", name)
     with pipeline.open_course(tmp_path / "course", own_exchange=False) as api:
         release = nbformat.read(pipeline.generate(api, name) / f"{name}.ipynb", as_version=4)
-    nbformat.write(build_submission(release, getattr(read_answers(ASSIGNMENTS, name), which)), tmp_path / "a.ipynb")
+    nbformat.write(build_submission(release, read_answers(ASSIGNMENTS, name).second), tmp_path / "a.ipynb")
     done = subprocess.run(
         [sys.executable, "-m", "nbgrader", "validate", "a.ipynb"], cwd=tmp_path, capture_output=True, text=True
     )
@@ -141,7 +156,7 @@ class Pretender:
 """
 
 
-@every
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.long] * (n != "ps2")) for n in NAMES])
 def test_an_object_that_equals_everything_earns_nothing(name, tmp_path):
     """In the student's own kernel, where the object itself meets the test; the grader would not even let it out."""
     source = read(name)

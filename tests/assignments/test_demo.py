@@ -8,10 +8,11 @@ from nbgrader.api import Gradebook
 from nbgrader.utils import is_grade, is_solution, is_task
 
 from course_utils.grading import ASSIGNMENTS
-from course_utils.grading.answers import read_answers
-from course_utils.grading.demo import ASSIGNMENT, run_demo
+from course_utils.grading.audit.known_answers import read_answers
+from course_utils.grading.course import demo
+from course_utils.grading.course.demo import ASSIGNMENT, run_demo
+from course_utils.grading.course.unruly import UNRULY
 from course_utils.grading.states import State
-from course_utils.grading.unruly import UNRULY
 
 SOURCE = ASSIGNMENTS / "source" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb"
 ANSWERS = read_answers(ASSIGNMENTS, ASSIGNMENT)
@@ -43,7 +44,9 @@ def build(tmp_path_factory):
     for old in ("class/submitted/ghost/ps1/ps1.ipynb", "feedback/ghost/ps1.html"):
         (folder / old).parent.mkdir(parents=True)
         (folder / old).write_text("left over")
-    return folder, run_demo(folder, progress=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo, "_TIMEOUT", 8)  # seconds of an endless loop
+        return folder, run_demo(folder, progress=False)
 
 
 @pytest.fixture(scope="module")

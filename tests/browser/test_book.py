@@ -1,6 +1,7 @@
 """The site in a browser: pages load, nothing is broken, everybody can read it, and it asks nobody for anything."""
 
 import urllib.parse
+from types import SimpleNamespace
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -9,18 +10,28 @@ from conftest import ROOT
 from helpers import complains, served
 from playwright.sync_api import expect
 
-from course_utils import book, colab
+from course_utils.authoring import execution, running
+from course_utils.authoring import site as book
 from course_utils.errors import NotSetUp
 
 REPOSITORY = "https://github.com/example/course"
 GRAVE = ("serious", "critical")
 
 
+def stored():
+    return {path.name: execution.read_notebook(path) for path in sorted((ROOT / "notebooks").glob("*.ipynb"))}
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(colab, "read_address", lambda root: REPOSITORY)
-        first = book.build(ROOT, tmp_path_factory.mktemp("book"))
+    """The site with all that its first page can hold: that of a run, and of a class that was graded."""
+    folder, notebooks = tmp_path_factory.mktemp("book"), stored()
+    (folder / "grades.csv").write_text("ann,1", "utf-8")
+    graded = SimpleNamespace(csv=folder / "grades.csv", feedback=[], summary="ps1: 1 student.")
+    pages = [running.Page(ROOT / name, name, notebook) for name, notebook in notebooks.items()]
+    pages[-1].problem = "The notebook 09_model_zoo_and_your_project.ipynb lost its kernel (Kernel died): free memory."
+    told = running.report(pages, "embedded", running.Demonstration(graded), folder)
+    first = book.build_site(ROOT, folder, notebooks, told, REPOSITORY, strict=True)
     with served(first.parent) as url:
         yield first.parent, url
 
@@ -121,12 +132,11 @@ def test_readable_on_a_phone(browser, site, pages):
 
 def test_a_copy_without_its_texts_is_told(tmp_path):
     with complains(NotSetUp, "docs/book", "repository"):
-        book.build(tmp_path, tmp_path / "book")
+        book.build_site(tmp_path, tmp_path / "book", {})
 
 
-def test_without_a_public_address_there_are_no_launch_links(tmp_path, monkeypatch):
-    monkeypatch.setattr(colab, "read_address", lambda root: "")
-    first = book.build(ROOT, tmp_path / "book")
+def test_without_a_public_address_there_are_no_launch_links(tmp_path):
+    first = book.build_site(ROOT, tmp_path / "book", stored(), strict=True)
     text = (first.parent / "notebooks" / "04_choosing_the_cut.html").read_text("utf-8")
     assert "mybinder" not in text and "colab.research" not in text
     assert "Begin in" not in first.read_text("utf-8")

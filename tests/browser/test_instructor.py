@@ -7,10 +7,13 @@ import pytest
 from browser_helpers import FIRST, Notebook, copy_course, exchange, lab, picture, student
 from playwright.sync_api import expect
 
-from course_utils.grading import ASSIGNMENTS, isolation, pipeline, report
-from course_utils.grading.answers import build_submission, read_answers
+from course_utils.grading import ASSIGNMENTS
+from course_utils.grading.audit.known_answers import build_submission, read_answers
+from course_utils.grading.batch import pipeline
+from course_utils.grading.course import instructor
+from course_utils.grading.sandbox import available
 
-UNSAFE = isolation.missing() is not None  # these submissions are our own
+UNSAFE = available.missing() is not None  # these submissions are our own
 COMMENT = "Well measured. What would the loss have told you?"
 
 
@@ -24,7 +27,7 @@ def course(tmp_path_factory):
     answers = read_answers(ASSIGNMENTS, "ps1")
     with pipeline.open_course(course, UNSAFE) as api:
         released = nbformat.read(pipeline.generate(api, "ps1") / "ps1.ipynb", as_version=4)
-        pipeline.release(api, "ps1")
+        pipeline.put_into_exchange(api, "ps1")
         home, sent = room / "home" / "ps1", course / "submitted" / "zoe" / "ps1"
         for folder, like in ((home, "unscaled"), (sent, "perfect")):
             folder.mkdir(parents=True)
@@ -97,7 +100,7 @@ def test_grades_an_essay_by_hand_and_the_student_reads_it(page, course):
 
 
 def test_the_report_is_readable_in_a_browser_and_on_a_phone(page, course):
-    written = report.write(course, "ps1")
+    written = instructor.write_report(course, "ps1")
     page.goto(written.as_uri())
     expect(page.get_by_role("heading", name="The commonest wrong answers")).to_be_attached()
     picture(page, "instructor_report")

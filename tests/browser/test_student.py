@@ -7,7 +7,8 @@ from browser_helpers import FIRST, Notebook, lab, picture, student
 from PIL import Image
 from playwright.sync_api import expect
 
-from course_utils.grading import ASSIGNMENTS, pipeline
+from course_utils.grading import ASSIGNMENTS
+from course_utils.grading.batch import pipeline
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +18,7 @@ def course(tmp_path_factory):
     pipeline.copy_course(ASSIGNMENTS, course, "ps1")
     with pipeline.open_course(course) as api:
         pipeline.generate(api, "ps1")
-        pipeline.release(api, "ps1")
+        pipeline.put_into_exchange(api, "ps1")
     return course
 
 

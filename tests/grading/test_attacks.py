@@ -1,16 +1,20 @@
 """What a submission may try, each as a submission: it gets no mark that it has not earned, and harms nobody."""
 
+import asyncio
 import os
+import queue
 import sys
+import types
 
 import pytest
 from grading_helpers import HIDDEN, NOTHING, POINTS, RIGHT, graded
 
-from course_utils.grading import execute, isolation, students
+from course_utils.grading.judge import honest, student_kernel
+from course_utils.grading.sandbox import available
 from course_utils.grading.states import State
 
 pytestmark = pytest.mark.skipif(
-    sys.platform != "linux" or isolation.missing() is not None, reason=f"no isolation here: {isolation.missing()}"
+    sys.platform != "linux" or available.missing() is not None, reason=f"no isolation here: {available.missing()}"
 )
 WRONG = "def double(x):\n    return 0\n"
 WRONG_VALUE = "answer = None"
@@ -67,15 +71,15 @@ builtins.AssertionError = type('Calm', (Exception,), {})
 builtins.all = lambda *a: True
 """,
     "the answering module replaced": """
-from course_utils.grading import answering
+from course_utils.grading.judge import in_student_kernel as answering
 answering._tell = lambda answer: None
 """,
     "an answer that is pickled code": """
-from course_utils.grading import answering
+from course_utils.grading.judge import in_student_kernel as answering
 answering.encode = lambda value: {"array": "gASVJgAAAAAAAACMBXBvc2l4lIwGc3lzdGVtlJOUjAt0b3VjaCAvdG1wL3iUhZRSlC4="}
 """,
     "an answer that is no answer": """
-from course_utils.grading import answering
+from course_utils.grading.judge import in_student_kernel as answering
 answering.encode = lambda value: {"model": {"module": "builtins", "class_name": "eval", "config": {}}, "weights": []}
 """,
 }
@@ -84,8 +88,8 @@ answering.encode = lambda value: {"model": {"module": "builtins", "class_name": 
 def test_a_module_that_was_handed_in_is_not_imported_where_tests_are_judged(tmp_path):
     """The assignment's own cells import `tabnanny`: the judging kernel must not find the student's."""
     (tmp_path / "tabnanny.py").write_text("from IPython import get_ipython\n" + FORGERIES["sources swapped"])
-    for kernel in (isolation.SANDBOX, "python3"):
-        execute.stop()  # so that the judging kernel starts with this submission
+    for kernel in (available.SANDBOX, "python3"):
+        honest.stop()  # so that the judging kernel starts with this submission
         assert graded(tmp_path, kernel=kernel, double=WRONG, value=WRONG_VALUE).points == NOTHING
 
 
@@ -204,7 +208,17 @@ print('ids', os.getuid(), os.getpid(), *(p for p in os.listdir('/proc') if p.isd
         name, *words = line.split()
         told.setdefault(name, words)
     ipykernels = {"CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "GIT_PAGER", "PAGER", "PYDEVD_USE_FRAME_EVAL", "TERM"}
-    ours = {"HOME", "USER", "LANG", "PATH", "TMPDIR", "TF_CPP_MIN_LOG_LEVEL", "MPLBACKEND", "NBGRADER_EXECUTION"}
+    ours = {
+        "HOME",
+        "USER",
+        "LANG",
+        "PATH",
+        "TMPDIR",
+        "TF_CPP_MIN_LOG_LEVEL",
+        "MPLBACKEND",
+        "NBGRADER_EXECUTION",
+        "PIP_NO_INDEX",
+    }
     assert set(told["env"]) - ipykernels == ours
     assert {int(word, 16) for word in told["caps"]} == {0}
     folders = {"/tmp", "/dev/shm", "/student"}
@@ -235,12 +249,20 @@ def test_a_cell_that_does_not_end_well_costs_only_its_own_points(tmp_path, what)
     assert after.points == NOTHING | {"test-value": 1.0}
 
 
-def test_all_cells_together_may_put_out_so_much_only(tmp_path, monkeypatch):
-    monkeypatch.setattr(students, "MOST_IN_ALL", 60_000)
+def test_of_all_cells_together_so_much_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(student_kernel, "MOST_IN_ALL", 60_000)
     many = "print('x' * 40_000)\n"
     result = graded(tmp_path, extra=many, value=many + RIGHT["value"])
-    assert "The cell value put out too much." in result.notes and result.state is State.CRASHED
-    assert result.points["test-double"] == POINTS["test-double"] and len(result.text) < 100_000
+    assert any("value put out more than can be kept" in told for told in result.notes) and len(result.text) < 100_000
+    assert result.points == POINTS and result.state is State.GRADED
+
+
+def test_of_pictures_of_any_size_the_rest_is_dropped_and_the_answer_counts(tmp_path):
+    many = "for _ in range(14):\n    display({'image/png': 'A' * (5 << 20)}, raw=True)\n"
+    result = graded(tmp_path, value=many + RIGHT["value"])
+    assert result.points == POINTS and result.state is State.GRADED and "rest is not shown" in result.notes[0]
+    failed = graded(tmp_path, value="print('x' * (3 << 20))\n1 / 0")
+    assert "division by zero" in failed.text  # how a cell failed is always kept
 
 
 def test_an_exception_whose_class_wants_more_than_a_text_keeps_its_name(tmp_path):
@@ -266,3 +288,35 @@ def test_the_machine_without_a_sandbox_gets_the_same_marks(tmp_path):
     for answers in ({}, {"double": WRONG}, {"value": WRONG_VALUE}):
         sandboxed = graded(tmp_path, **answers)
         assert graded(tmp_path, kernel="python3", **answers).points == sandboxed.points
+
+
+class _Channels:
+    """A kernel's client of which nothing comes back; `raises` is what it ends with, or None if it never does."""
+
+    def __init__(self, raises):
+        self.raises, self.listening = raises, 0
+
+    async def execute_interactive(self, *_, **__):
+        self.listening += 1
+        try:
+            await asyncio.sleep(0.01 if self.raises else 3600)
+            raise self.raises
+        finally:
+            self.listening -= 1
+
+    async def is_alive(self):
+        return True
+
+
+@pytest.mark.parametrize("raises", [queue.Empty(), None], ids=["a message that got lost", "silence"])
+def test_a_question_that_is_given_up_leaves_no_second_reader_of_the_channel(raises):
+    channels = _Channels(raises)
+
+    async def ask() -> int:
+        kernel = student_kernel.StudentKernel(None, ".", timeout=1, kernel="python3")
+        kernel._client = types.SimpleNamespace(kc=channels, km=channels)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(kernel._execute("", print), 0.5)
+        return channels.listening
+
+    assert asyncio.run(ask()) == 0

@@ -10,14 +10,15 @@ from grading_helpers import RIGHT, notebook
 
 from course_utils import cli
 from course_utils.errors import GradingFailed
-from course_utils.grading import ASSIGNMENTS, answer_grader, commands, isolation
-from course_utils.grading import audit as audit_module
-from course_utils.grading.audit import audit
-from course_utils.grading.audit_report import table
-from course_utils.grading.cases import read_assignment, whole_cases, wrong_cases
-from course_utils.grading.mutants import mutants
+from course_utils.grading import ASSIGNMENTS
+from course_utils.grading.audit import examiner
+from course_utils.grading.audit import proof as audit_module
+from course_utils.grading.audit.cases import read_assignment, whole_cases, wrong_cases
+from course_utils.grading.audit.mutants import mutants
+from course_utils.grading.audit.proof import audit_assignment, table
+from course_utils.grading.sandbox import available
 
-pytestmark = pytest.mark.skipif(isolation.missing() is not None, reason=f"no isolation here: {isolation.missing()}")
+pytestmark = pytest.mark.skipif(available.missing() is not None, reason=f"no isolation here: {available.missing()}")
 
 ANSWERS = '''
 [second]
@@ -64,7 +65,7 @@ answer = [1, 2, 3]
 def course(tmp_path, monkeypatch, cluster):
     """A course folder with a tiny assignment and its known answers, which are graded on one cluster for all tests."""
     monkeypatch.setattr(audit_module, "LEAST", 1)
-    monkeypatch.setattr(answer_grader, "workers", lambda jobs: nullcontext(cluster))
+    monkeypatch.setattr(examiner, "workers", lambda jobs: nullcontext(cluster))
     made = tmp_path / "course"
     (made / "source" / "tiny").mkdir(parents=True)
     (made / "audit" / "tiny").mkdir(parents=True)
@@ -81,7 +82,7 @@ ANSWERS_FILE = "audit/tiny/answers.toml"
 
 
 def run(course, seeds=1, with_mutants=False):
-    return audit(course, "tiny", course / "kept", range(seeds), with_mutants)
+    return audit_assignment(course, "tiny", course / "kept", range(seeds), with_mutants)
 
 
 def change(course, old, new, file=ANSWERS_FILE):
@@ -100,7 +101,7 @@ def test_what_is_right_has_no_problems_and_a_table(course):
 
 def test_nothing_is_graded_twice(course, monkeypatch):
     run(course)
-    monkeypatch.setattr(answer_grader, "run", None)
+    monkeypatch.setattr(examiner, "grade_all", None)
     assert run(course).problems == []
 
 
@@ -208,15 +209,23 @@ def test_answers_that_do_not_fit_are_said_in_a_sentence(course, old, new, why):
     assert why in str(problem.value) and "\n" not in str(problem.value)
 
 
-def test_an_assignment_without_a_seed_is_refused(course):
+def test_without_a_seed_in_the_assignment_no_other_one_is_tried(course, tmp_path):
     change(course, "start(seed=0)", "start()", "source/tiny/tiny.ipynb")
-    with pytest.raises(GradingFailed, match="tiny must say start"):
-        run(course)
+    assert audit_assignment(course, "tiny", tmp_path / "kept", [0], False).problems == []
+    with pytest.raises(GradingFailed, match="tiny must say start.*--seeds 1"):
+        audit_assignment(course, "tiny", tmp_path / "kept", [1], False)
+
+
+def test_any_course_folder_is_audited_also_without_known_answers(course, monkeypatch):
+    shutil.rmtree(course / "audit")
+    monkeypatch.chdir(course)
+    done = CliRunner().invoke(cli.main, ["audit", "--all", "--seeds", "1"])
+    assert done.exit_code == 0 and "right solutions marked down: 0 of 1" in done.output, done.output
+    assert list((course / "results" / "tiny" / "audit").glob("*.json"))
 
 
 def test_the_command(course, monkeypatch):
     monkeypatch.setattr("course_utils.grading.ASSIGNMENTS", course)
-    monkeypatch.setattr(commands, "course_root", lambda: course)
     done = CliRunner().invoke(cli.main, ["audit", "tiny", "--seeds", "1"])
     assert done.exit_code == 0 and "wrong answers caught: 3 of 3" in done.output
     change(course, "return x + x", "return None")

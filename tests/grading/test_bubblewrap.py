@@ -15,30 +15,32 @@ from grading_helpers import NOTHING, POINTS, RIGHT, graded
 from jupyter_client import AsyncKernelManager
 from traitlets.config import Config
 
-from course_utils.grading import execute, isolation
-from course_utils.grading.isolation import BUBBLEWRAP, SANDBOX
+from course_utils.errors import NoSandbox
+from course_utils.grading.judge import honest
+from course_utils.grading.sandbox import available
+from course_utils.grading.sandbox.available import BUBBLEWRAP, SANDBOX
 
-needs_bubblewrap = pytest.mark.skipif(isolation.lacks(BUBBLEWRAP) is not None, reason=f"{isolation.lacks(BUBBLEWRAP)}")
-needs_sandbox = pytest.mark.skipif(isolation.lacks(SANDBOX) is not None, reason=f"{isolation.lacks(SANDBOX)}")
+needs_bubblewrap = pytest.mark.skipif(available.lacks(BUBBLEWRAP) is not None, reason=f"{available.lacks(BUBBLEWRAP)}")
+needs_sandbox = pytest.mark.skipif(available.lacks(SANDBOX) is not None, reason=f"{available.lacks(SANDBOX)}")
 
 
 def walled() -> bool:
     """Whether the server of the kernels can be put into bubblewrap here."""
-    from course_utils.grading import bubblewrap
+    from course_utils.grading.sandbox import bwrap
 
-    return bubblewrap.surrounds()
+    return bwrap.surrounds()
 
 
 needs_wall = pytest.mark.skipif(
-    isolation.lacks(SANDBOX) is not None or not walled(), reason="no sandbox can be made within bubblewrap here"
+    available.lacks(SANDBOX) is not None or not walled(), reason="no sandbox can be made within bubblewrap here"
 )
 
 
 def stop_server():
     """End the judging kernels, and the server that they were forked from: the next kernel starts a fresh one."""
-    from course_utils.grading import provisioner
+    from course_utils.grading.sandbox import provisioner
 
-    execute.stop()
+    honest.stop()
     if provisioner._server:
         provisioner._server.stop()
     provisioner._server = None
@@ -58,10 +60,10 @@ def way(request):
     kernel, wall = request.param
     with pytest.MonkeyPatch.context() as patch:
         if wall is not None:
-            from course_utils.grading import bubblewrap
+            from course_utils.grading.sandbox import bwrap
 
             stop_server()
-            patch.setattr(bubblewrap, "surrounds", lambda: wall)
+            patch.setattr(bwrap, "surrounds", lambda: wall)
         yield kernel
         stop_server()
 
@@ -82,10 +84,30 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("what", ANSWERS)
+KINDS = ("right", "half", "an exit", "an endless function")  # one that ends well, and each other way to end
+
+
+@pytest.mark.parametrize("what", [what for what in ANSWERS if what in KINDS])
 def test_all_ways_give_the_same_marks(way, tmp_path, what):
     answers, points = ANSWERS[what]
     assert graded(tmp_path, timeout=4, kernel=way, **answers).points == points
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("what", [what for what in ANSWERS if what not in KINDS])
+def test_all_ways_give_the_same_marks_to_others(way, tmp_path, what):
+    test_all_ways_give_the_same_marks(way, tmp_path, what)
+
+
+def test_only_three_folders_can_be_written(way, tmp_path):
+    if way == "python3":
+        return  # the way without isolation
+    look = (
+        "print('writable', *[line.split()[1] for line in open('/proc/mounts') if 'rw' in line.split()[3].split(',')])"
+    )
+    told = next(line for line in graded(tmp_path, kernel=way, value=look).text.split("\n") if "writable" in line)
+    ours = {path for path in told.split()[1:] if not path.startswith("/dev/")}
+    assert ours - {"/proc"} == {"/tmp", "/student"}  # bubblewrap's own /proc says so, and nothing in it can be written
 
 
 def test_the_submissions_files_are_there_and_can_be_written(way, tmp_path):
@@ -100,7 +122,7 @@ def test_the_submissions_files_are_there_and_can_be_written(way, tmp_path):
 @pytest.fixture
 def server():
     """The process that kernels are forked from, in bubblewrap."""
-    from course_utils.grading import provisioner
+    from course_utils.grading.sandbox import provisioner
 
     stop_server()
     serving = provisioner.serving()
@@ -152,7 +174,9 @@ def python(code: str, environment: dict[str, str]) -> subprocess.Popen:
 
 @needs_wall
 def test_the_server_ends_when_its_owner_is_killed(litter):
-    code = "from course_utils.grading import provisioner; print(provisioner._Server().process.pid, flush=True); input()"
+    code = (
+        "from course_utils.grading.sandbox import provisioner as p; print(p._Server().process.pid, flush=True); input()"
+    )
     with python(code, litter) as owner:
         wall = psutil.Process(int(owner.stdout.readline()))
         everybody = [wall, *wall.children(recursive=True)]
@@ -164,14 +188,14 @@ def test_a_bubblewrap_that_does_not_work_is_not_used(tmp_path, monkeypatch):
     """Tried, not guessed: this one is there, and may do nothing."""
     if sys.platform != "linux":
         pytest.skip("bubblewrap is for Linux only")
-    from course_utils.grading import bubblewrap
+    from course_utils.grading.sandbox import bwrap
 
     refusing = tmp_path / "bwrap"
     refusing.write_text("#!/bin/sh\necho bwrap: No permissions to create new namespace >&2\nexit 1\n")
     refusing.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    assert bubblewrap.program() == str(refusing)
-    assert bubblewrap.surrounds.__wrapped__() is False and bubblewrap.options.__wrapped__() is None
+    assert bwrap.program() == str(refusing)
+    assert bwrap.surrounds.__wrapped__() is False and bwrap.options.__wrapped__() is None
 
 
 @pytest.fixture
@@ -184,9 +208,9 @@ def attacked(monkeypatch):
 @needs_bubblewrap
 @pytest.mark.parametrize("what", test_attacks.REACHES)
 def test_nothing_outside_is_reached(tmp_path, what, monkeypatch, attacked):
-    from course_utils.grading import bubblewrap
+    from course_utils.grading.sandbox import bwrap
 
-    if what == "namespaces" and os.geteuid() and "--disable-userns" not in bubblewrap.options():
+    if what == "namespaces" and os.geteuid() and "--disable-userns" not in bwrap.options():
         pytest.skip("this bubblewrap, setuid or older than 0.8, leaves it to the machine who may make namespaces")
     attacked.test_nothing_outside_is_reached(tmp_path, what, monkeypatch)
 
@@ -215,24 +239,24 @@ try:
 except PermissionError:  # where another user started it
     print('secrets')
 """
-    from course_utils.grading import bubblewrap, sandbox
+    from course_utils.grading.sandbox import bwrap, room
 
     told = {}
     for line in filter(str.strip, graded(tmp_path, kernel=BUBBLEWRAP, value=look).text.split("\n")):
         name, *words = line.split()
         told.setdefault(name, words)
     assert {int(word, 16) for word in told["caps"]} == {0} and told["more"][0] == "1"
-    assert set(told["writable"]) == {"/tmp", "/dev/shm", "/student", "/proc"}
+    assert set(told["writable"]) == {"/tmp", "/dev/shm", "/dev/pts", "/student", "/proc"}
     assert told["ids"] == ["1000", "1", "1"]
-    most = sandbox.Limits()
+    most = room.Limits()
     assert [int(word) for word in told["limits"]] == [
         most.memory_mb << 20,
         most.cpu_seconds,
         most.file_mb << 20,
         most.processes,
     ]
-    assert {word.split("=")[0] for word in told["secrets"]} <= set(sandbox.environment()) | {"PWD"}
-    if "--size" in bubblewrap.options():
+    assert {word.split("=")[0] for word in told["secrets"]} <= set(room.student_environment()) | {"PWD"}
+    if "--size" in bwrap.options():
         assert int(told["size"][0]) == most.disk_mb << 20
 
 
@@ -318,29 +342,29 @@ def test_nothing_outlives_a_grader_that_is_killed(kernel, tmp_path, litter):
 def test_which_way_a_machine_goes(monkeypatch, sandbox, bubblewrap, installed, kernel):
     if sys.platform != "linux":
         pytest.skip("there is no way but on Linux")
-    from course_utils.grading import bubblewrap as tool
-    from course_utils.grading import trial
+    from course_utils.grading.sandbox import bwrap as tool
+    from course_utils.grading.sandbox import trial
 
-    monkeypatch.setattr(isolation, "lacks", isolation.lacks.__wrapped__)
-    monkeypatch.setattr(trial, "run", lambda before: "user 1000" if sandbox else None)
+    monkeypatch.setattr(available, "lacks", available.lacks.__wrapped__)
+    monkeypatch.setattr(trial, "try_sandbox", lambda before: "user 1000" if sandbox else None)
     monkeypatch.setattr(tool, "options", lambda: () if bubblewrap else None)
     monkeypatch.setattr(tool, "program", lambda: "bwrap" if installed else None)
-    assert isolation.way() == kernel and (isolation.missing() is None) == (kernel is not None)
+    assert available.way() == kernel and (available.missing() is None) == (kernel is not None)
     if kernel is None:
-        assert ("install bubblewrap" in isolation.missing()) == (not installed)
+        assert ("install bubblewrap" in available.missing()) == (not installed)
     for name, can in ((SANDBOX, sandbox), (BUBBLEWRAP, bubblewrap)):
         if can:
-            isolation.require(name)
+            available.must_have(name)
         else:
-            with pytest.raises(isolation.NoSandbox):
-                isolation.require(name)
+            with pytest.raises(NoSandbox):
+                available.must_have(name)
 
 
 @pytest.mark.parametrize("system", ["darwin", "win32"])
 def test_elsewhere_it_can_be_asked_and_says_no(system):
     code = (
-        f"import sys; from course_utils.grading import isolation; sys.platform = '{system}'\n"
-        "print(isolation.way(), isolation.missing()); assert 'course_utils.grading.linux' not in sys.modules"
+        f"import sys; from course_utils.grading.sandbox import available; sys.platform = '{system}'\n"
+        "print(available.way(), available.missing()); assert 'course_utils.grading.sandbox.syscalls' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "None Submissions can be isolated on Linux only: grade in a Linux container.\n"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from course_utils.grading.codec import BadExport, Unreadable, decode, encode
+from course_utils.grading.judge.wire import BadExport, Unreadable, decode, encode
 
 
 def there_and_back(value):

@@ -3,6 +3,8 @@
 import ast
 import copy
 import json
+import tempfile
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -13,24 +15,34 @@ from hypothesis import strategies as st
 from nbformat.v4 import new_output
 from nbgrader.utils import determine_grade
 
-from course_utils.grading import isolation, pipeline, work
-from course_utils.grading.intake import take_in_all
+from course_utils.grading.batch import pipeline, worker
+from course_utils.grading.batch.bookkeeping import enter_points
+from course_utils.grading.batch.results import Results
+from course_utils.grading.intake.preflight import forms
+from course_utils.grading.intake.take_in import take_in
 from course_utils.grading.packing import pack
-from course_utils.grading.plan import is_test
-from course_utils.grading.preflight import released
-from course_utils.grading.record import record
-from course_utils.grading.results import Results
+from course_utils.grading.roles import is_test
+from course_utils.grading.sandbox import available
 from course_utils.grading.states import KEY, State, read_notes, worst
+from course_utils.grading.version import grader
 
 WRONG = {"double": "def double(x):\n    return 0", "value": "answer = None"}
+STUB = {"double": "def double(x):\n    raise NotImplementedError", "value": "answer = ..."}
 HALF = {"double": "def double(x):\n    return 2", "value": RIGHT["value"]}
 BASES = {  # notebooks, and the points that they get
     "right": (json.loads(nbformat.writes(notebook(RIGHT))), 5),
     "wrong": (json.loads(nbformat.writes(notebook(WRONG))), 0),
     "half": (json.loads(nbformat.writes(notebook(HALF))), 2),
 }
+CHARACTERS = st.one_of(st.characters(), st.characters(categories=["Cs"]))  # Hypothesis leaves half emojis out
 JUNK = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.text(max_size=8), st.just([]), st.just({}), st.just({"nbgrader": 7})
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.text(CHARACTERS, max_size=8),
+    st.just([]),
+    st.just({}),
+    st.just({"nbgrader": 7}),
 )
 
 
@@ -105,8 +117,12 @@ def handed_in(folder, raw):
     for old in folder.iterdir():
         old.unlink()
     (folder / "tiny.ipynb").write_bytes(raw)
-    take_in_all(folder, ["tiny"], [])
-    return pack(folder)
+    with tempfile.TemporaryDirectory() as into:
+        take_in(folder, Path(into), {"tiny": notebook(STUB)})
+        packed = pack(Path(into))
+    assert [path.name for path in folder.iterdir()] == ["tiny.ipynb"]
+    assert (folder / "tiny.ipynb").read_bytes() == raw  # what was handed in stays as it was
+    return packed
 
 
 def check(graded, most):
@@ -122,9 +138,9 @@ def check(graded, most):
 
 def task(course, unsafe=True):
     with pipeline.open_course(course) as api, api.gradebook as gradebook:
-        form = nbformat.writes(released(gradebook.find_notebook("tiny", "tiny")))
+        form = nbformat.writes(forms(gradebook, api.coursedir, "tiny")["tiny"])
     source = pack(course / "source" / "tiny")
-    return work.Assignment(source, {"tiny": form}, 10, unsafe, work.version())
+    return worker.Assignment(source, {"tiny": form}, 10, unsafe, grader())
 
 
 @pytest.fixture(scope="module")
@@ -137,41 +153,98 @@ LENIENT = settings(deadline=None, suppress_health_check=list(HealthCheck), deran
 
 
 def test_undamaged(course, tmp_path, monkeypatch):
-    monkeypatch.setattr(work, "grade_notebook", without_kernels)
+    monkeypatch.setattr(worker, "grade_notebook", without_kernels)
     for which, (_, most) in BASES.items():
-        made = check(work.grade(handed_in(tmp_path, damaged(which, [], [])), task(course)), most)
+        made = check(worker.grade(handed_in(tmp_path, damaged(which, [], [])), task(course)), most)
         assert made.metadata[KEY]["state"] == "graded"
         assert sum(determine_grade(c)[0] for c in made.cells if is_test(c)) == most
 
 
-def test_a_thousand_damaged_notebooks(course, tmp_path, monkeypatch):
-    monkeypatch.setattr(work, "grade_notebook", without_kernels)
+@pytest.mark.parametrize("many", [200, pytest.param(1000, marks=pytest.mark.long)])
+def test_damaged_notebooks(course, tmp_path, monkeypatch, many):
+    monkeypatch.setattr(worker, "grade_notebook", without_kernels)
     asked, states = task(course), set()
 
-    @settings(LENIENT, max_examples=1000)
+    @settings(LENIENT, max_examples=many)
     @given(**CASE)
     def check_one(which, changes, cuts):
-        graded = work.grade(handed_in(tmp_path, damaged(which, changes, cuts)), asked)
+        graded = worker.grade(handed_in(tmp_path, damaged(which, changes, cuts)), asked)
         states.add(check(graded, BASES[which][1]).metadata[KEY]["state"])
 
     check_one()
     assert states >= {"graded", "graded with repairs", "unreadable"}
 
 
-def test_damaged_notebooks_in_the_gradebook(course, tmp_path, monkeypatch):
+def every_cell(made, act):
+    for cell in made["cells"]:
+        act(cell)
+
+
+def to(cells, place):
+    return place % max(len(cells), 1)
+
+
+HARMLESS = {  # what takes away nothing that a student wrote, done to the cells i and j of a notebook
+    "strip": lambda made, i, j: made["cells"][i]["metadata"].pop("nbgrader", None),
+    "strip all": lambda made, i, j: every_cell(made, lambda cell: cell.update(metadata={})),
+    "move": lambda made, i, j: made["cells"].insert(j, made["cells"].pop(i)),
+    "copy": lambda made, i, j: made["cells"].insert(j, copy.deepcopy(made["cells"][i])),
+    "rename": lambda made, i, j: made["cells"][i]["metadata"].get("nbgrader", {}).update(grade_id=f"x{j}"),
+    "no points": lambda made, i, j: made["cells"][i]["metadata"].get("nbgrader", {}).update(points=0, grade=False),
+    "remark": lambda made, i, j: made["cells"].insert(
+        j, {"cell_type": "markdown", "metadata": {}, "source": "mine \ud83d"}
+    ),
+    "output": lambda made, i, j: made["cells"][i].update(outputs=[{"output_type": "\udc00", "text": j}, 3]),
+    "ids": lambda made, i, j: every_cell(made, lambda cell: cell.update(id=f"same {j}")),
+    "version": lambda made, i, j: made.update(nbformat_minor=j, metadata=None),
+    "lines": lambda made, i, j: every_cell(
+        made, lambda cell: isinstance(cell["source"], str) and cell.update(source=cell["source"].splitlines(j % 2 == 0))
+    ),
+    "no keys": lambda made, i, j: every_cell(
+        made, lambda cell: [cell.pop(key, None) for key in ("id", "outputs", "execution_count")]
+    ),
+    "empty": lambda made, i, j: made["cells"].insert(
+        j, {"cell_type": "code", "metadata": {}, "source": "", "outputs": []}
+    ),
+}
+HARM = st.lists(
+    st.tuples(st.sampled_from(sorted(HARMLESS)), st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=5
+)
+
+
+@pytest.mark.parametrize("many", [200, pytest.param(1000, marks=pytest.mark.long)])
+def test_what_loses_nothing_of_the_students_costs_no_point(course, tmp_path, monkeypatch, many):
+    monkeypatch.setattr(worker, "grade_notebook", without_kernels)
+    asked = task(course)
+
+    @settings(LENIENT, max_examples=many, phases=[Phase.generate])
+    @given(HARM)
+    def check_one(changes):
+        made = copy.deepcopy(BASES["right"][0])
+        every_cell(made, lambda cell: cell.update(source="".join(cell["source"])))
+        for what, i, j in changes:
+            HARMLESS[what](made, to(made["cells"], i), to(made["cells"], j))
+        graded = check(worker.grade(handed_in(tmp_path, json.dumps(made).encode()), asked), 5)
+        assert sum(determine_grade(c)[0] for c in graded.cells if is_test(c)) == 5, changes
+
+    check_one()
+
+
+@pytest.mark.parametrize("many", [25, pytest.param(100, marks=pytest.mark.long)])
+def test_damaged_notebooks_in_the_gradebook(course, tmp_path, monkeypatch, many):
     """nbgrader's own steps take what comes out, and give the same points."""
-    monkeypatch.setattr(work, "grade_notebook", without_kernels)
+    monkeypatch.setattr(worker, "grade_notebook", without_kernels)
     asked, results = task(course), Results(tmp_path / "results")
     with pipeline.open_course(course) as api:
 
-        @settings(LENIENT, max_examples=100, phases=[Phase.generate])
+        @settings(LENIENT, max_examples=many, phases=[Phase.generate])
         @given(**CASE)
         def check_one(which, changes, cuts):
             folder = course / "submitted" / "ann" / "tiny"
-            graded = work.grade(handed_in(folder, damaged(which, changes, cuts)), asked)
+            graded = worker.grade(handed_in(folder, damaged(which, changes, cuts)), asked)
             made = check(graded, BASES[which][1])
             results.put("key", graded)
-            told = record(api, "tiny", "ann", results.file("key"), "key")
+            told = enter_points(api, "tiny", "ann", results.file("key"), "key")
             assert told["success"], told["log"] + told["error"]
             with api.gradebook as gradebook:
                 score = gradebook.find_submission("tiny", "ann").score
@@ -180,13 +253,14 @@ def test_damaged_notebooks_in_the_gradebook(course, tmp_path, monkeypatch):
         check_one()
 
 
-@pytest.mark.skipif(isolation.missing() is not None, reason=f"no isolation here: {isolation.missing()}")
-def test_damaged_notebooks_in_kernels(course, tmp_path):
+@pytest.mark.skipif(available.missing() is not None, reason=f"no isolation here: {available.missing()}")
+@pytest.mark.parametrize("many", [8, pytest.param(25, marks=pytest.mark.long)])
+def test_damaged_notebooks_in_kernels(course, tmp_path, many):
     asked = task(course, unsafe=False)
 
-    @settings(LENIENT, max_examples=25)
+    @settings(LENIENT, max_examples=many)
     @given(**CASE)
     def check_one(which, changes, cuts):
-        check(work.grade(handed_in(tmp_path, damaged(which, changes, cuts)), asked), BASES[which][1])
+        check(worker.grade(handed_in(tmp_path, damaged(which, changes, cuts)), asked), BASES[which][1])
 
     check_one()

@@ -15,12 +15,16 @@ import time
 
 import pytest
 from grading_stub import grade, hand_in, marks, points, write_source
+from helpers import some_long
 
 from course_utils.errors import GradingFailed
-from course_utils.grading import isolation, pipeline, report, work
-from course_utils.grading.results import Results
+from course_utils.grading.batch import pipeline
+from course_utils.grading.batch import worker as work
+from course_utils.grading.batch.results import Results
+from course_utils.grading.course import instructor
+from course_utils.grading.sandbox import available
 
-pytestmark = pytest.mark.skipif(isolation.missing() is not None, reason=f"no isolation here: {isolation.missing()}")
+pytestmark = pytest.mark.skipif(available.missing() is not None, reason=f"no isolation here: {available.missing()}")
 STUDENTS = ("ann", "bob", "cal", "dan")
 LONGEST_LOCK = 10  # seconds
 
@@ -57,7 +61,7 @@ def disk_full(rng, course, client, patch):
     def full(self, key, graded):
         left[0] -= 1
         if left[0] < 0:
-            (self.file(key).parent / "x.part").write_text("{")
+            (self.file(key).parent / ".x.1.json").write_text("{")
             raise OSError(28, "No space left on device")
         put(self, key, graded)
 
@@ -101,7 +105,7 @@ FAULTS = (worker_killed, disk_full, gradebook_locked, gradebook_fails)
 def run(course):
     """What is to be done again, as the instructor is told."""
     try:
-        return report.grade(course, "tiny", jobs=2).failed
+        return instructor.grade_class(course, "tiny", jobs=2).failed
     except GradingFailed as problem:
         return [str(problem)]
 
@@ -126,7 +130,7 @@ def no_workers(jobs, scheduler):
     raise AssertionError("something was to be graded again")
 
 
-@pytest.mark.parametrize("seed", range(180))
+@pytest.mark.parametrize("seed", some_long(24, 180))
 def test_a_fault_loses_and_doubles_nothing(seed, template, cluster, tmp_path, monkeypatch):
     rng = random.Random(seed)
     course, wanted = class_of_four(rng, template, tmp_path)
@@ -144,7 +148,7 @@ def test_a_fault_loses_and_doubles_nothing(seed, template, cluster, tmp_path, mo
     monkeypatch.setattr(pipeline, "workers", no_workers)
     assert run(course) == []  # nothing is left to do
     assert has_right_marks(course, wanted)
-    assert not list((course / "results").rglob("*.part"))
+    assert not list((course / "results").rglob(".*.json"))
 
 
 # Loaded by each Python process at its start, before anything has taken `time.time` from its module.
@@ -162,17 +166,18 @@ import sys
 from pathlib import Path
 from grading_stub import grade
 from course_utils.errors import GradingFailed
-from course_utils.grading import report, work
-work.grade = grade
+from course_utils.grading.batch import worker
+from course_utils.grading.course import instructor
+worker.grade = grade
 if __name__ == "__main__":
     try:
-        print(report.grade(Path(sys.argv[1]), "tiny", jobs=1).failed)
+        print(instructor.grade_class(Path(sys.argv[1]), "tiny", jobs=1).failed)
     except GradingFailed as problem:
         sys.exit(str(problem))
 """
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", some_long(2, 10))
 def test_a_clock_set_back_loses_and_doubles_nothing(seed, template, cluster, tmp_path, monkeypatch):
     """By a day, for the run and all its workers: Dask may wait for a day then, which the run has to see."""
     rng = random.Random(2000 + seed)
@@ -209,7 +214,7 @@ def start(kind, *arguments):
     )
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", some_long(2, 10))
 def test_a_lost_scheduler_loses_and_doubles_nothing(seed, template, cluster, tmp_path, monkeypatch):
     rng = random.Random(1000 + seed)
     course, wanted = class_of_four(rng, template, tmp_path)
@@ -226,7 +231,7 @@ def test_a_lost_scheduler_loses_and_doubles_nothing(seed, template, cluster, tmp
         address = json.loads(file.read_text())["address"]
         with later(rng, lambda: (time.sleep(1), scheduler.kill())):
             try:
-                failed = report.grade(course, "tiny", scheduler=address).failed
+                failed = instructor.grade_class(course, "tiny", scheduler=address).failed
             except GradingFailed as problem:
                 failed = [str(problem)]
     finally:

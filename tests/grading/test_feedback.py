@@ -10,14 +10,16 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from nbgrader.api import Gradebook
 
-from course_utils.grading import ASSIGNMENTS, isolation, pipeline
-from course_utils.grading.answers import build_submission
-from course_utils.grading.hidden import split
-from course_utils.grading.page import clean
+from course_utils.grading import ASSIGNMENTS
+from course_utils.grading.audit.known_answers import build_submission
+from course_utils.grading.batch import pipeline
+from course_utils.grading.reports.feedback_page import clean
+from course_utils.grading.reports.hidden import parts_of
+from course_utils.grading.sandbox import available
 from course_utils.grading.states import KEY
 
 AT = "tale"
-UNSAFE = isolation.missing() is not None  # these submissions are our own
+UNSAFE = available.missing() is not None  # these submissions are our own
 DATA = ("7919", "15838", "swordfish", "Ada Lovelace")  # of the hidden tests
 SEEN = "SE" + "EN"  # what students put before the data that they got: it stands in no source as one word
 
@@ -135,7 +137,7 @@ get_ipython().execution_count = max(x for x in seen if type(x) is int)
 raise type('SE' 'EN' + seen[-1].replace(' ', ''), (Exception,), {})(text)
 """
 FORGES = """
-from course_utils.grading import answering
+from course_utils.grading.judge import in_student_kernel as answering
 heard = answering._tell
 answering._tell = lambda told: heard(told | {'line': told['text']} if 'error' in told else told)
 def double(x):
@@ -144,7 +146,7 @@ def double(x):
     return 2 * x
 """
 REFUSES = """
-from course_utils.grading import answering
+from course_utils.grading.judge import in_student_kernel as answering
 heard = answering._tell
 def double(x):
     if type(x) is str or x > 7000:
@@ -326,7 +328,7 @@ SOURCES = [  # a test's source, what is left of it, and for some of its lines wh
 
 @pytest.mark.parametrize("source, visible, before", SOURCES)
 def test_hidden_parts_of_a_source(source, visible, before):
-    parts = split(source, *MARKS)
+    parts = parts_of(source, *MARKS)
     assert parts.visible == visible.format(*MARKS)
     assert {line: parts.before(line) for line in before} == before
 
@@ -389,6 +391,7 @@ HARMFUL = {
     "cover by class": "<div class='modal in navbar-fixed-top'>a</div><div class=affix id=top>b</div>",
     "tracker in a style": "<p style='cursor:url(//evil.example);list-style:url(//evil.example);color:red'>a</p>",
     "moved text": "<p style='margin-top:-900px;text-indent:-900px;line-height:0;font-size:0;display:none'>a</p>",
+    "address in a colour": r"<p style='background-color:url(//evil.example);color:\75rl(//evil.example)'>a</p>",
     "style": "<style>@import '//evil.example'; body { display: none }</style>",
     "broken out": "</pre></div></div></div></body></html><script>alert(1)</script><body onload=alert(1)>",
     "quotes": "\"'><img src=x onerror=alert(1)>\"' onmouseover=alert(1) x='",
@@ -442,10 +445,14 @@ def test_harmful_html_is_harmless_when_clean(what):
 
 
 def test_a_cleaned_piece_of_html_is_the_same_when_cleaned_again():
-    """Else a browser might read it in another way than Bleach has written it."""
+    """Else a browser might read it in another way than nh3 has written it."""
     for harmful in HARMFUL.values():
         once = clean(harmful)
         assert len(once) > 50_000 or clean(once) == once
+
+
+def test_half_a_character_is_no_reason_to_raise():
+    assert clean("<b>a\ud800") == "<pre>&lt;b&gt;a?</pre>"
 
 
 def test_harmless_html_stays():
@@ -453,7 +460,7 @@ def test_harmless_html_stays():
         '<table class="dataframe"><tr><th style="text-align: right;">a</th><td colspan="2">1 &lt; 2</td></tr></table>'
     )
     styled = f"<style scoped>.dataframe {{ color: red }}</style>{table}"
-    assert clean(styled).replace("<tbody>", "").replace("</tbody>", "") == table
+    assert clean(styled).replace("<tbody>", "").replace("</tbody>", "") == table.replace(": right;", ":right")
     picture = f'<img alt="a dot" src="data:image/png;base64,{base64.b64encode(b"png").decode()}">'
     assert {name for name in re.findall(r'(\w+)="', clean(picture))} == {"alt", "src"}
     assert clean('<a href="https://a.example/?b=1">a</a>') == '<a href="https://a.example/?b=1">a</a>'

@@ -1,6 +1,7 @@
 """What nbgrader itself promises of autograding, asked of this way: late, extra credit, by hand, comments, regrading."""
 
 import csv
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 
 import nbformat
@@ -8,10 +9,13 @@ import pytest
 from grading_helpers import RIGHT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from course_utils.grading import ASSIGNMENTS, isolation, pipeline, report
+from course_utils.grading import ASSIGNMENTS
+from course_utils.grading.batch import pipeline
+from course_utils.grading.course import instructor
+from course_utils.grading.sandbox import available
 from course_utils.grading.states import State
 
-UNSAFE = isolation.missing() is not None  # these submissions are our own
+UNSAFE = available.missing() is not None  # these submissions are our own
 DUE = datetime(2030, 5, 1, 12)
 WRONG = "def double(x):\n    return 0"
 
@@ -86,7 +90,7 @@ class Class:
             return found.score, found.late_submission_penalty, grades
 
     def exported(self):
-        pipeline.export(self.api, self.folder / "grades.csv")
+        pipeline.export_csv(self.api, self.folder / "grades.csv")
         with (self.folder / "grades.csv").open(newline="") as file:
             return [row | {"score": float(row["score"])} for row in csv.DictReader(file)]
 
@@ -99,7 +103,8 @@ class Class:
 
 
 @pytest.fixture
-def course(tmp_path):
+def course(tmp_path, monkeypatch, cluster):
+    monkeypatch.setattr(pipeline, "workers", lambda jobs, scheduler: nullcontext(cluster))
     source = tmp_path / "source" / "pair"
     source.mkdir(parents=True)
     for name, made in (("one", first()), ("two", second())):
@@ -129,7 +134,7 @@ def test_points_of_tests_and_of_answers_that_wait_for_a_person(course):
     assert grades["one", "why"] == (0, None, False)  # nothing was written, so nobody has to read it
     assert course.submission("cal")[:2] == (7, 7)  # late: the method of this course takes everything
     wanted = {"ann": 7, "bob": 0, "cal": 0}
-    assert {row["student"]: row["score"] for row in report.rows_of(batch)} == wanted
+    assert {row["student"]: row["score"] for row in instructor.rows_of(batch)} == wanted
     assert {row["student_id"]: row["score"] for row in course.exported()} == wanted
 
 

@@ -11,12 +11,15 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from course_utils.errors import GradingFailed
-from course_utils.grading import ASSIGNMENTS, execute, isolation, pipeline
-from course_utils.grading.answers import build_submission, read_answers, reference_answers
+from course_utils.grading import ASSIGNMENTS
+from course_utils.grading.audit.known_answers import build_submission, read_answers, reference_answers
+from course_utils.grading.batch import pipeline
+from course_utils.grading.judge import honest
+from course_utils.grading.sandbox import available
 from course_utils.grading.states import State, read_notes
 
 TINY = "tiny"
-UNSAFE = isolation.missing() is not None  # these submissions are our own
+UNSAFE = available.missing() is not None  # these submissions are our own
 
 
 def cell(kind, grade_id, source, **role):
@@ -92,7 +95,7 @@ def graded(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, pipeline.open_course(root / "class", UNSAFE) as api:
         patch.setenv("PATH", os.environ["PATH"])
         released = nbformat.read(pipeline.generate(api, TINY) / f"{TINY}.ipynb", as_version=4)
-        pipeline.release(api, TINY)
+        pipeline.put_into_exchange(api, TINY)
         for student, answers in WRITTEN.items():
             home = root / "homes" / student
             (home / TINY).mkdir(parents=True)
@@ -105,7 +108,7 @@ def graded(tmp_path_factory):
         api.config.HonestExecute.timeout = 4
         batch = pipeline.autograde(api, TINY, progress=False)
         pages = pipeline.feedback(api, TINY, progress=False)
-        pipeline.export(api, root / "grades.csv")
+        pipeline.export_csv(api, root / "grades.csv")
     return root, batch, pages
 
 
@@ -228,7 +231,7 @@ def test_audit_names_only_what_there_is(tmp_path, text, named):
 
 
 def test_grading_does_not_know_the_learning_side():
-    code = "import sys, course_utils.grading.demo; print(*sys.modules)"
+    code = "import sys, course_utils.grading.course.demo; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "nbgrader" in loaded
     learning = {f"course_utils.{name}" for name in ("sources", "targets", "shapes", "transfer", "training", "probing")}
@@ -236,7 +239,7 @@ def test_grading_does_not_know_the_learning_side():
 
 
 def test_where_nothing_can_be_isolated_grading_stops_and_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(execute, "missing", lambda: "This machine lacks it.")
+    monkeypatch.setattr(honest, "missing", lambda: "This machine lacks it.")
     pipeline.copy_course(write_course(tmp_path / "course", tiny_notebook()), tmp_path / "class", TINY)
     with pipeline.open_course(tmp_path / "class") as api:
         released = pipeline.generate(api, TINY)

@@ -13,13 +13,15 @@ from pathlib import Path
 import pytest
 from grading_stub import grade, hand_in, ledger, marks, points, write_source
 
-from course_utils.grading import isolation, pipeline, report, work
-from course_utils.grading.cluster import workers
+from course_utils.grading.batch import pipeline, worker
+from course_utils.grading.batch.cluster import workers
+from course_utils.grading.course import instructor
+from course_utils.grading.sandbox import available
 
 PROGRAMS = next(iter(sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True)), None)
 pytestmark = [
     pytest.mark.skipif(not PROGRAMS, reason="PostgreSQL (Debian's package postgresql) is not installed"),
-    pytest.mark.skipif(isolation.missing() is not None, reason=f"no isolation here: {isolation.missing()}"),
+    pytest.mark.skipif(available.missing() is not None, reason=f"no isolation here: {available.missing()}"),
 ]
 
 
@@ -64,15 +66,15 @@ def test_a_class_is_graded_into_postgresql(database, tmp_path, monkeypatch):
     passes = {"ann": 3, "bob": 1, "cal": 0}
     for student, passed in passes.items():
         hand_in(course, student, f"# passes {passed}")
-    monkeypatch.setattr(work, "grade", grade)
+    monkeypatch.setattr(worker, "grade", grade)
     with workers(1) as client:
         monkeypatch.setattr(pipeline, "workers", lambda jobs, scheduler: nullcontext(client))
         for _ in range(2):
-            assert report.grade(course, "tiny").failed == []
+            assert instructor.grade_class(course, "tiny").failed == []
             assert marks(course) == {student: points(passed) for student, passed in passes.items()}
         assert ledger(course) == dict.fromkeys(passes, 1)
         hand_in(course, "cal", "# passes 2")
-        assert report.grade(course, "tiny").failed == [] and marks(course)["cal"] == points(2)
+        assert instructor.grade_class(course, "tiny").failed == [] and marks(course)["cal"] == points(2)
     with pipeline.open_course(course) as api:
-        pipeline.export(api, tmp_path / "grades.csv")
+        pipeline.export_csv(api, tmp_path / "grades.csv")
     assert "ann" in (tmp_path / "grades.csv").read_text() and not (course / "gradebook.db").exists()

@@ -5,9 +5,11 @@ import random
 
 import pytest
 from grading_helpers import RIGHT, notebook
-from nbformat.v4 import new_code_cell, new_markdown_cell
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from course_utils.grading.repair import grade_id, repair
+from course_utils.grading.intake.matching import ORDINARY, grade_id
+from course_utils.grading.intake.repair import repair
+from course_utils.grading.states import Note, State, worst, write_notes
 
 STUB = {"double": "def double(x):\n    raise NotImplementedError", "value": "answer = ..."}
 IDS = ["setup", "double", "test-double", "test-parts", "value", "test-value"]
@@ -15,6 +17,10 @@ IDS = ["setup", "double", "test-double", "test-parts", "value", "test-value"]
 
 def names(nb):
     return [grade_id(cell) for cell in nb.cells if grade_id(cell)]
+
+
+def named(nb):
+    return [(grade_id(cell), cell.source) for cell in nb.cells]
 
 
 def at(nb, name):
@@ -38,21 +44,98 @@ def test_a_notebook_in_order_is_left_alone():
 def test_a_deleted_cell_comes_back_in_its_place(name):
     nb, source = submitted(), notebook(STUB)
     del nb.cells[at(nb, name)]
-    (note,) = repair(nb, source)
-    assert name in note.says and "missing" in note.says and names(nb) == IDS
+    notes = repair(nb, source)
+    told = " ".join(note.says for note in notes)
+    assert name in told and "missing" in told and names(nb) == IDS
     assert nb.cells[at(nb, name)].source == source.cells[at(source, name)].source
+    # The answer may be what stands in a cell that nobody asked for.
+    assert worst(notes) is (State.LOOK if name in RIGHT else State.REPAIRED)
 
 
 @pytest.mark.parametrize("name", IDS)
-def test_lost_metadata_is_as_a_deleted_cell_and_the_cell_itself_stays(name):
+def test_a_cell_that_lost_its_metadata_is_known_by_its_text_or_by_what_it_defines(name):
     nb = submitted()
-    cell = nb.cells[at(nb, name)]
-    del cell.metadata["nbgrader"]
-    assert len(repair(nb, notebook(STUB))) == 1 and names(nb) == IDS
-    place = next(k for k, other in enumerate(nb.cells) if other is cell)
-    assert at(nb, name) != place and len(nb.cells) == len(submitted().cells) + 1
-    if name in RIGHT:  # the answer without a name comes after the empty one, and so it counts
-        assert place > at(nb, name)
+    del nb.cells[at(nb, name)].metadata["nbgrader"]
+    told = repair(nb, notebook(STUB))
+    assert named(nb) == named(submitted()) and worst(told) is (State.REPAIRED if name in RIGHT else State.GRADED)
+
+
+def stripped(answers=RIGHT, **texts):
+    """A submission that an editor robbed of all metadata, with an essay."""
+    nb = essays(answers, **texts)
+    for cell in nb.cells:
+        cell.metadata = {}
+    return nb
+
+
+def essays(answers, essay="Your answer here"):
+    """The small assignment with a question that a person marks, in front of the last answer."""
+    nb = notebook(answers)
+    role = {"grade_id": "essay", "grade": True, "solution": True, "task": False, "locked": False, "points": 3}
+    nb.cells.insert(4, new_markdown_cell(essay, metadata={"nbgrader": role | {"schema_version": 3}}))
+    return nb
+
+
+NAMELESS = "# YOUR CODE HERE\nraise NotImplementedError()"
+
+
+@pytest.mark.parametrize("stub", [STUB, dict.fromkeys(RIGHT, NAMELESS)], ids=["stubs with names", "stubs without"])
+@pytest.mark.parametrize("solved", [("double", "value"), ("double",), ("value",), ()])
+def test_without_any_metadata_each_answer_is_found_and_its_tests_come_after_it(stub, solved):
+    form = essays(stub)
+    answers = {name: RIGHT[name] if name in solved else stub[name] for name in RIGHT}
+    nb = stripped(answers, essay="I think so.")
+    notes = repair(nb, form)
+    assert [grade_id(cell) for cell in nb.cells] == [grade_id(cell) for cell in form.cells]
+    assert [cell.source for cell in nb.cells] == [cell.source for cell in essays(answers, "I think so.").cells]
+    assert worst(notes) in (State.GRADED, State.REPAIRED)
+
+
+@pytest.mark.parametrize("where", ["above", "below", "in place"])
+def test_an_essay_in_a_cell_of_its_own_is_where_a_person_marks(where):
+    form, nb = essays(STUB), essays(RIGHT)
+    k = at(nb, "essay")
+    mine = [new_markdown_cell("I think"), new_markdown_cell("so.")]
+    nb.cells[k : k + 1] = (
+        mine if where == "in place" else [nb.cells[k], *mine] if where == "below" else [*mine, nb.cells[k]]
+    )
+    notes = repair(nb, form)
+    if where == "above":  # a remark of the student's may stand there
+        assert nb.cells[at(nb, "essay")].source == "Your answer here"
+    else:
+        assert nb.cells[at(nb, "essay")].source == "I think\n\nso." and worst(notes) is State.REPAIRED
+
+
+def test_what_the_release_says_between_the_questions_is_no_essay():
+    form, nb = essays(STUB), essays(RIGHT)
+    form.metadata[ORDINARY] = ["## Part two"]
+    nb.cells.insert(at(nb, "essay") + 1, new_markdown_cell("## Part two"))
+    assert repair(nb, form) == [] and nb.cells[at(nb, "essay")].source == "Your answer here"
+
+
+@pytest.mark.parametrize("place", [0, 1, 3, 99], ids=["first", "above the stub", "below its test", "last"])
+def test_an_answer_in_a_cell_of_its_own_takes_the_place_of_the_empty_one(place):
+    nb, form = notebook(RIGHT | {"double": STUB["double"]}), notebook(STUB)
+    nb.cells.insert(place, new_code_cell(RIGHT["double"]))
+    notes = repair(nb, form)
+    assert nb.cells[at(nb, "double")].source == RIGHT["double"] and STUB["double"] not in [c.source for c in nb.cells]
+    assert at(nb, "test-parts") > at(nb, "test-double") > at(nb, "double")
+    assert any("'double' stood in another cell" in note.says for note in notes)
+
+
+def test_tests_of_answers_that_are_nowhere_to_be_seen_come_last_and_a_person_is_asked():
+    form = notebook(dict.fromkeys(RIGHT, NAMELESS))
+    nb = new_notebook(cells=[new_code_cell("import other"), new_code_cell("locals()['dou' + 'ble'] = lambda x: 2 * x")])
+    notes = repair(nb, form)
+    assert worst(notes) is State.LOOK and at(nb, "test-double") > max(
+        k for k, cell in enumerate(nb.cells) if not grade_id(cell)
+    )
+
+
+def test_of_what_could_not_be_read_no_cell_is_said_to_be_missing():
+    nb = new_notebook()
+    write_notes(nb, [Note(State.UNREADABLE, "Nothing could be graded.")])
+    assert repair(nb, notebook(STUB)) == [] and names(nb) == IDS
 
 
 def test_a_copied_test_counts_once():
@@ -99,6 +182,12 @@ def test_changed_points_and_roles_are_the_assignments_again():
     assert (role.points, role.grade, role.locked) == (2, True, True)
 
 
+def test_a_changed_test_is_the_assignments_again():
+    nb = submitted()
+    nb.cells[at(nb, "test-double")].source = "assert double(3) == 6, 'Twice three is six.' or True"
+    assert repair(nb, notebook(STUB)) == [] and named(nb) == named(submitted())
+
+
 @pytest.mark.parametrize("seed", range(300))
 def test_whatever_happened_every_cell_stands_there_once_and_tests_after_their_answers(seed):
     rng, nb, source = random.Random(seed), submitted(), notebook(STUB)
@@ -115,11 +204,11 @@ def test_whatever_happened_every_cell_stands_there_once_and_tests_after_their_an
             nb.cells[k].metadata.pop("nbgrader", None)
         elif grade_id(nb.cells[k]):
             nb.cells[k].metadata.nbgrader.grade_id = rng.choice([*IDS, "x"])
+    had = {name for name in RIGHT if RIGHT[name] in [cell.source for cell in nb.cells]}
     repair(nb, source)
     assert sorted(names(nb)) == sorted(IDS)
     for test, answer in (("test-double", "double"), ("test-parts", "double"), ("test-value", "value")):
         assert at(nb, test) > at(nb, answer)
     assert at(nb, "setup") < min(at(nb, name) for name in IDS[1:] if name.startswith("test"))
-    before = copy.deepcopy(nb)
-    repair(nb, source)  # answers in another order stay so, and are told again
-    assert nb == before
+    for name in RIGHT:  # nothing that was written is lost
+        assert name not in had or RIGHT[name] in [cell.source for cell in nb.cells]

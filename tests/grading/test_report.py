@@ -13,11 +13,14 @@ from grading_stub import grade, hand_in, write_source
 from helpers import complains
 
 from course_utils.errors import GradingFailed
-from course_utils.grading import class_page, isolation, item_analysis, pipeline, report, work
-from course_utils.grading.batch import Batch
+from course_utils.grading.batch import pipeline, worker
+from course_utils.grading.batch.submissions import Batch
+from course_utils.grading.course import instructor
+from course_utils.grading.reports import class_page, item_analysis
+from course_utils.grading.sandbox import available
 from course_utils.grading.states import Note, State, write_notes
 
-pytestmark = pytest.mark.skipif(isolation.missing() is not None, reason=f"no isolation here: {isolation.missing()}")
+pytestmark = pytest.mark.skipif(available.missing() is not None, reason=f"no isolation here: {available.missing()}")
 PASSES = {f"s{k}": k % 4 for k in range(8)}  # how many of the three tests, which give 2, 2 and 1 points
 POINTS = {student: (0, 2, 4, 5)[passed] for student, passed in PASSES.items()}
 
@@ -27,13 +30,13 @@ def graded(tmp_path_factory, cluster):
     """A class of eight, whose s7 needed a repair; zoe and the student of another section handed nothing in."""
     course = write_source(tmp_path_factory.mktemp("report") / "class")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(work, "grade", grade)
+        patch.setattr(worker, "grade", grade)
         patch.setattr(pipeline, "workers", lambda jobs, scheduler: nullcontext(cluster))
         for student, passed in PASSES.items():
             hand_in(course, student, f"# passes {passed}\n# <script>alert({student!r})</script>")
         file = course / "submitted" / "s7" / "tiny" / "tiny.ipynb"
         file.write_text(file.read_text().replace("test-double", "test-lost"))
-        report.grade(course, "tiny", jobs=2)
+        instructor.grade_class(course, "tiny", jobs=2)
     with pipeline.open_course(course) as api, api.gradebook as gradebook:
         gradebook.add_student("zoe", first_name="Zoë", last_name="Zorn", email="z@example.org", lms_user_id="77")
         gradebook.update_or_create_student("s3", last_name="Drei, von", first_name="Ada")
@@ -109,7 +112,7 @@ class Tags(HTMLParser):
 
 
 def test_the_page_tells_it_and_runs_nothing(graded):
-    page = report.write(graded, "tiny").read_text("utf-8")
+    page = instructor.write_report(graded, "tiny").read_text("utf-8")
     tags = Tags(page).found
     assert "script" not in [tag for tag, _ in tags] and "&lt;script&gt;" in page
     pictures = [attributes for tag, attributes in tags if tag == "img"]
@@ -125,7 +128,7 @@ def rows(file):
 
 
 def test_moodle(graded, tmp_path):
-    told = report.export(graded, "moodle", (), tmp_path / "m.csv", None)
+    told = instructor.export_grades(graded, "moodle", (), tmp_path / "m.csv", None)
     read = {row["username"]: row for row in rows(tmp_path / "m.csv")}
     assert {s: row["tiny"] for s, row in read.items()} == {s: str(p) for s, p in POINTS.items()} | {"zoe": ""}
     assert read["zoe"]["Email address"] == "z@example.org" and read["s3"]["Last name"] == "Drei, von"
@@ -133,7 +136,7 @@ def test_moodle(graded, tmp_path):
 
 
 def test_canvas_without_its_own_file(graded, tmp_path):
-    report.export(graded, "canvas", ("tiny",), tmp_path / "c.csv", None)
+    instructor.export_grades(graded, "canvas", ("tiny",), tmp_path / "c.csv", None)
     possible, *students = rows(tmp_path / "c.csv")
     assert possible["Student"].strip() == "Points Possible" and possible["tiny"] == "5"
     assert {row["SIS Login ID"]: row["tiny"] for row in students} == {s: str(p) for s, p in POINTS.items()} | {
@@ -153,7 +156,7 @@ CANVAS = """\ufeffStudent,ID,SIS User ID,SIS Login ID,Section,Old (1),tiny (4711
 
 def test_canvas_fills_its_own_file(graded, tmp_path):
     (tmp_path / "gradebook.csv").write_text(CANVAS, "utf-8")
-    told = report.export(graded, "canvas", (), tmp_path / "c.csv", str(tmp_path / "gradebook.csv"))
+    told = instructor.export_grades(graded, "canvas", (), tmp_path / "c.csv", str(tmp_path / "gradebook.csv"))
     assert "gives 100 points at most, and here 5." in told[1]
     assert told[2].endswith("without a grade in Canvas: s0, s2, s4, s5, s6, s7.") and len(told) == 3
     read = rows(tmp_path / "c.csv")
@@ -165,7 +168,7 @@ def test_canvas_fills_its_own_file(graded, tmp_path):
 @pytest.mark.parametrize("five", ["5.0", '"5,00"'])
 def test_canvas_writes_the_same_points_in_its_own_way(graded, tmp_path, five):
     (tmp_path / "gradebook.csv").write_text(CANVAS.replace(",10,100,", f",10,{five},"), "utf-8")
-    told = report.export(graded, "canvas", (), tmp_path / "c.csv", str(tmp_path / "gradebook.csv"))
+    told = instructor.export_grades(graded, "canvas", (), tmp_path / "c.csv", str(tmp_path / "gradebook.csv"))
     assert "points at most" not in " ".join(told)
 
 
@@ -173,16 +176,16 @@ def test_canvas_numbers_are_no_logins_and_semicolons_are_read(graded, tmp_path):
     """A student whose login or name at nbgrader is another one's number in Canvas."""
     other = "Student;ID;SIS User ID;SIS Login ID;Section\nKim;s3;;kim;A\nLee;5;77;lee;A\nPat;6;;s1;A\n"
     (tmp_path / "gradebook.csv").write_text(other, "utf-8")
-    report.export(graded, "canvas", (), tmp_path / "c.csv", str(tmp_path / "gradebook.csv"))
+    instructor.export_grades(graded, "canvas", (), tmp_path / "c.csv", str(tmp_path / "gradebook.csv"))
     assert {row["Student"]: row["tiny"] for row in rows(tmp_path / "c.csv")} == {"Kim": "", "Lee": "", "Pat": "2"}
 
 
 def test_what_is_not_graded_yet_is_said_by_report_and_export(graded, tmp_path):
     hand_in(graded, "zoe", "# passes 3")
     try:
-        told = report.export(graded, "moodle", (), tmp_path / "m.csv", None)
+        told = instructor.export_grades(graded, "moodle", (), tmp_path / "m.csv", None)
         assert "Not graded yet in tiny, and so without points: zoe" in told[-1]
-        page = report.write(graded, "tiny", tmp_path / "p.html").read_text("utf-8")
+        page = instructor.write_report(graded, "tiny", tmp_path / "p.html").read_text("utf-8")
         assert "not graded yet" in page and "course grade tiny" in page
     finally:
         shutil.rmtree(graded / "submitted" / "zoe")
@@ -195,7 +198,7 @@ def test_submissions_that_need_a_look_are_named_when_grades_are_exported(graded,
     write_notes(notebook, [Note(State.CRASHED, "It crashed.")])
     nbformat.write(notebook, file)
     try:
-        told = report.export(graded, "moodle", (), tmp_path / "m.csv", None)
+        told = instructor.export_grades(graded, "moodle", (), tmp_path / "m.csv", None)
         assert "Look at these of tiny first: s2 (crashed) (`course report tiny`)." == told[-1]
     finally:
         file.write_text(before, "utf-8")
@@ -215,21 +218,21 @@ def test_rounding_is_no_spread():
 def test_what_cannot_be_exported_is_said(graded, tmp_path):
     file, other = tmp_path / "c.csv", tmp_path / "gradebook.csv"
     with complains(GradingFailed, "no 'ps9'", "tiny"):
-        report.export(graded, "canvas", ("ps9",), file, None)
+        instructor.export_grades(graded, "canvas", ("ps9",), file, None)
     other.write_text("name,grade\nann,1\n")
     for roster in (other, tmp_path / "none.csv"):
         with complains(GradingFailed, str(roster), "Grades, Export"):
-            report.export(graded, "canvas", (), file, str(roster))
+            instructor.export_grades(graded, "canvas", (), file, str(roster))
     other.write_text(CANVAS.replace("s1", "x1").replace("s3", "x3").replace(",77,", ",78,"), "utf-8")
     with complains(GradingFailed, "None of the gradebook's students", "lms_user_id"):
-        report.export(graded, "canvas", (), file, str(other))
+        instructor.export_grades(graded, "canvas", (), file, str(other))
     assert not file.exists()
     with complains(GradingFailed, "could not be written", "--to"):
-        report.export(graded, "moodle", (), tmp_path / "nowhere" / "c.csv", None)
+        instructor.export_grades(graded, "moodle", (), tmp_path / "nowhere" / "c.csv", None)
     with complains(GradingFailed, "could not be written", "--to"):
-        report.write(graded, "tiny", other / "p.html")  # a file is no folder
+        instructor.write_report(graded, "tiny", other / "p.html")  # a file is no folder
     empty = tmp_path / "empty"
     empty.mkdir()
     (empty / "nbgrader_config.py").write_text((graded / "nbgrader_config.py").read_text())
     with complains(GradingFailed, "nothing to export"):
-        report.export(empty, "moodle", (), file, None)
+        instructor.export_grades(empty, "moodle", (), file, None)

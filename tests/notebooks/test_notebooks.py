@@ -9,10 +9,10 @@ import pytest
 from conftest import ROOT
 from helpers import assert_claims_hold, on_stderr, told
 
-from course_utils import execution
+from course_utils.authoring import execution
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-FAST = {"SOURCE": "embedded", "FAST": True}
+FAST = {"FAST": True}
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -31,36 +31,32 @@ def fill_in(notebook):
 
 
 @each_notebook
-def test_it_runs_and_runs_again_alike(path, tmp_path):
-    run = execution.run(path, FAST)
-    assert not on_stderr(run.notebook)
-    assert_claims_hold(path, run.notebook)
-    assert not [check for check in told(run.notebook, "check") if check["right"] is False]
-    nbformat.write(run.notebook, tmp_path / path.name)
-    nbval = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "--nbval-lax",
-            "--nbval-current-env",
-            "-p",
-            "no:cacheprovider",
-            "-q",
-            path.name,
-        ],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert nbval.returncode == 0, nbval.stdout
-
-
-@each_notebook
-def test_worked_answers_are_right_and_claims_hold_for_another_seed(path):
-    notebook = execution.read(path)
+def test_it_runs_and_its_worked_answers_are_right(path):
+    notebook = execution.read_notebook(path)
     assert fill_in(notebook), "the notebook has no exercise"
-    run = execution.run(path, FAST | {"SEED": 11}, notebook=notebook)
+    run = execution.run_notebook(path, FAST, notebook=notebook)
+    assert not on_stderr(run.notebook)
     assert_claims_hold(path, run.notebook)
     checks = told(run.notebook, "check")
     assert checks and all(check["right"] is True for check in checks), checks
+
+
+@pytest.mark.long
+@each_notebook
+@pytest.mark.parametrize("source", [{}, {"SOURCE": "drawings"}], ids=["default", "drawings"])
+def test_with_another_seed_claims_hold(path, source):
+    run = execution.run_notebook(path, FAST | {"SEED": 11} | source)
+    assert not on_stderr(run.notebook)
+    assert_claims_hold(path, run.notebook)
+    assert not [check for check in told(run.notebook, "check") if check["right"] is False]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("path", [NOTEBOOKS[0], NOTEBOOKS[8]], ids=lambda path: path.stem)
+def test_nbval_finds_it_alike(path, tmp_path):
+    run = execution.run_notebook(path, FAST)
+    nbformat.write(run.notebook, tmp_path / path.name)
+    options = ("--nbval-lax", "--nbval-current-env", "-p", "no:cacheprovider", "-q")
+    command = [sys.executable, "-m", "pytest", *options, path.name]
+    nbval = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert nbval.returncode == 0, nbval.stdout

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from course_utils.folders import folder_target
+from course_utils.pictures.folders import folder_target
 from course_utils.probing import cut_features, linear_probe
 from course_utils.sources import load_source
 

@@ -55,7 +55,3 @@ def test_without_classifier_at_another_size():
 def test_its_classifier_names_a_cat_at_another_size():
     source = load_source("MobileNetV2", input_size=(128, 160))
     assert source.top(skimage.data.chelsea()[None])[0][0][0] in CATS
-
-
-def test_auto_takes_it():
-    assert load_source("auto").name == "MobileNetV2"

@@ -1,0 +1,1 @@
+"""Known answers to an assignment, graded: whether its tests mark rightly."""

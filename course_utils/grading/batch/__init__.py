@@ -1,0 +1,1 @@
+"""A whole class: submissions on Dask's workers, one writer of the gradebook."""

@@ -1,0 +1,1 @@
+"""What an instructor does with a course: grade a class, show one, release to students."""

@@ -1,0 +1,124 @@
+"""A class graded from the command line, and what the instructor gets: a summary, a page, grades for other systems."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbgrader.api import Gradebook
+from nbgrader.apps import NbGraderAPI
+
+from ...root import shown
+from ..batch import pipeline
+from ..batch.bookkeeping import score
+from ..batch.submissions import Batch
+from ..reports.item_analysis import class_results, doubts
+from ..states import NEEDS_A_LOOK, State
+from .author import check_assignment
+
+FORMGRADER = "`course lab`, menu Nbgrader, Formgrader"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is printed, the assignment's own faults first, and a sentence for each student without points."""
+
+    text: str
+    failed: list[str]
+
+
+def grade_class(
+    course: Path,
+    assignment: str,
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    students: tuple[str, ...] = (),
+    unsafe_no_sandbox: bool = False,
+) -> Report:
+    """Grade an assignment's submissions in nbgrader's course folder; writes `course`/results/<assignment>.csv.
+
+    The file has a line for each student who is graded: state, points, whether a person has to give some, and what was
+    noticed. Arguments and errors as for `pipeline.autograde`.
+    """
+    with pipeline.open_course(course, unsafe_no_sandbox, own_exchange=False) as api:
+        check_assignment(api, assignment, lambda most: pipeline.open_workers(jobs, scheduler, most))
+        batch = pipeline.autograde(api, assignment, True, students, jobs, scheduler)
+        rows, results = list(rows_of(batch)), class_results(batch)
+    file = course / "results" / f"{assignment}.csv"
+    with file.open("w", newline="", encoding="utf-8") as opened:
+        writer = csv.DictWriter(opened, ["student", "state", "score", "max_score", "by_hand", "noticed"])
+        writer.writeheader()
+        writer.writerows(rows)
+    counted = ", ".join(f"{batch.states[state]} {state}" for state in State if batch.states[state])
+    lines = [*doubts(results), f"{assignment}: {counted or 'nothing graded'}."]
+    now = [row for row in rows if row["student"] in batch.students]
+    lines += [f"  {row['student']}: {row['state']}. {row['noticed']}" for row in now if row["noticed"]]
+    if results.missing:
+        lines.append(f"Nothing was handed in by {', '.join(results.missing)}.")
+    by_hand = sum(row["by_hand"] for row in now)
+    if by_hand:
+        lines.append(f"{by_hand} submissions wait for points by a person ({FORMGRADER}).")
+    lines.append(f"Scores, states and what was noticed: {file}.")
+    return Report("\n".join(lines), list(batch.failed.values()))
+
+
+def write_report(course: Path, assignment: str, file: Path | None = None) -> Path:
+    """Write the page on how a class did with an assignment, by default into the course's folder `results`; its path.
+
+    Raises `GradingFailed` where nothing of the assignment was handed in.
+    """
+    from ..reports.class_page import write_page
+
+    with pipeline.open_course(course, own_exchange=False) as api:
+        file = file or course / "results" / f"{assignment}.html"
+        write_page(class_results(Batch(api, assignment)), file)
+    return file
+
+
+def export_grades(course: Path, system: str, assignments: tuple[str, ...], file: Path, roster: str | None) -> list[str]:
+    """Write grades as `system`, "canvas" or "moodle", imports them, and say what was written and what is not final.
+
+    Without `assignments`, all of them. `roster` is the CSV file of Canvas's gradebook. Raises `GradingFailed`.
+    """
+    from ..reports.lms import FORMATS
+
+    settings = {"to": str(file), "assignment": list(assignments)} | ({"roster": roster} if roster else {})
+    with pipeline.open_course(course, own_exchange=False) as api, api.gradebook as gradebook:
+        plugin = FORMATS[system](parent=api, **settings)
+        plugin.export(gradebook)
+        names = assignments or [assignment.name for assignment in gradebook.assignments]
+        told = [f"{shown(file)}: {', '.join(names)}, to be imported in {system.capitalize()}.", *plugin.remarks]
+        for name in names:
+            told += _not_final(api, gradebook, name)
+    return told
+
+
+def _not_final(api: NbGraderAPI, gradebook: Gradebook, assignment: str) -> Iterator[str]:
+    """What of an assignment's points may still change."""
+    if waiting := sum(s.needs_manual_grade for s in gradebook.assignment_submissions(assignment)):
+        yield f"Not final: in {assignment}, {waiting} submissions wait for points by a person ({FORMGRADER})."
+    if left := sorted(api.get_submitted_students(assignment) - api.get_autograded_students(assignment)):
+        yield f"Not graded yet in {assignment}, and so without points: {', '.join(left)} (`course grade {assignment}`)."
+    if api.get_submitted_students(assignment):
+        batch = Batch(api, assignment)
+        ended = {student: batch.state(student) for student in batch.there if batch.is_graded(student)}
+        if looks := [f"{student} ({state})" for student, state in ended.items() if state in NEEDS_A_LOOK]:
+            yield f"Look at these of {assignment} first: {', '.join(looks)} (`course report {assignment}`)."
+
+
+def rows_of(batch: Batch) -> Iterator[dict[str, str | float]]:
+    """A row for each student who is graded, with the points that nbgrader exports."""
+    with batch.api.gradebook as gradebook:
+        known = {s.student.id: s for s in gradebook.assignment_submissions(batch.assignment)}
+        for student in batch.there:
+            if not batch.is_graded(student):
+                continue
+            notes, submission = batch.notes(student), known[student]
+            yield {
+                "student": student,
+                "state": str(batch.state(student)),
+                "score": score(submission),
+                "max_score": submission.max_score,
+                "by_hand": int(submission.needs_manual_grade),
+                "noticed": " ".join(note.says for note in notes),
+            }

@@ -1,0 +1,179 @@
+"""Where the answers are among the files that were handed in: under another name, in a folder, in an archive.
+
+Nothing here writes, and nothing is raised for what a student can do.
+"""
+
+import copy
+import io
+import tarfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from nbformat import NotebookNode
+from nbformat.v4 import new_notebook
+from nbgrader.utils import is_solution
+
+from ..states import Note, State
+from .lenient import LARGEST, NoNotebook, read_notebook_bytes
+from .matching import bare, grade_id, kinship, match_cells, strangers, untouched
+
+LARGEST_IN_ALL = 128 << 20  # bytes of all files of a submission, its notebooks aside, and of what archives hold
+_MOST = 5_000  # files
+_PASSED_OVER = (".ipynb_checkpoints", "__MACOSX")
+
+Files = dict[str, bytes]  # by name, relative to the submission's folder, with "/"
+
+
+def files_of(folder: Path) -> tuple[Files, list[str]]:
+    """A submission's files, those in archives as if unpacked beside them, and what was left out."""
+    paths = [path for path in sorted(folder.rglob("*")) if not set(path.relative_to(folder).parts) & set(_PASSED_OVER)]
+    notes = [
+        f"The link '{_told(path.name)}' was left out: a submission holds files only."
+        for path in paths
+        if path.is_symlink()
+    ]
+    files = [path for path in paths if path.is_file() and not path.is_symlink()]
+    if len(files) > _MOST:
+        notes.append(f"Of {len(files)} files, {_MOST} were taken: a submission needs no more.")
+    found, left = {}, LARGEST_IN_ALL
+    for path in sorted(files[:_MOST], key=lambda path: path.stat().st_size):
+        size = path.stat().st_size
+        if is_notebook(path.name) and size <= LARGEST:
+            left += size  # its outputs are not copied
+        if size > left:
+            notes.append(
+                f"The file '{_told(path.name)}' was left out: a submission may have {LARGEST_IN_ALL >> 20} MB."
+            )
+            continue
+        left -= size
+        found[_told(path.relative_to(folder).as_posix())] = path.read_bytes()
+    for name in sorted(found):
+        try:
+            for inner, content in _unpacked(found[name]):
+                found.setdefault(str(PurePosixPath(name).parent / inner), content)
+        except Exception as problem:  # archives raise what they happen to meet
+            notes.append(f"The archive '{name}' could not be opened ({type(problem).__name__}).")
+    return found, notes
+
+
+def _told(name: str) -> str:
+    return name.encode(errors="replace").decode()
+
+
+def is_notebook(name: str) -> bool:
+    """Whether a file says that it is a notebook, also with a second ending."""
+    return ".ipynb" in PurePosixPath(name).name.lower()
+
+
+def _unpacked(content: bytes) -> Iterator[tuple[PurePosixPath, bytes]]:
+    """The files of a zip or tar archive, none where it is no archive; names lead nowhere else."""
+    left, count = LARGEST_IN_ALL, 0
+    for name, size, read in _members(content):
+        path = PurePosixPath(*(part for part in PurePosixPath(_told(name)).parts if part not in ("/", "..")))
+        left, count = left - size, count + 1
+        if left < 0 or count > _MOST:
+            raise ValueError("too large")
+        if path.name and not set(path.parts) & set(_PASSED_OVER):
+            yield path, read()
+
+
+def _members(content: bytes):
+    if content[:4] == b"PK\x03\x04":
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for member in archive.infolist():
+                if not member.is_dir():
+                    yield member.filename, member.file_size, lambda member=member: archive.read(member)
+    elif content[:2] == b"\x1f\x8b" or content[257:262] == b"ustar":
+        with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+            for member in archive:
+                if member.isfile():
+                    yield member.name, member.size, lambda member=member: archive.extractfile(member).read()
+
+
+@dataclass
+class _Candidate:
+    """A notebook among the files; `answers` are those of its cells that the student changed, `rest` other texts."""
+
+    name: str
+    notebook: NotebookNode
+    notes: list[str]
+    answers: dict[str, str]
+    rest: list[str]
+
+    def goes_on_from(self, other: "_Candidate") -> bool:
+        """Whether it has all the answers of another, and more, or where there is none at all, more texts."""
+        more = len(self.answers) > len(other.answers) or not self.answers and len(self.rest) > len(other.rest)
+        return more and not other.has_other_answers_than(self)
+
+    def has_other_answers_than(self, other: "_Candidate") -> bool:
+        return bool(self.answers) and any(other.answers.get(name) != text for name, text in self.answers.items())
+
+
+def choose(files: Files, name: str, forms: Mapping[str, NotebookNode]) -> tuple[str, NotebookNode, list[Note]]:
+    """The notebook among `files` that answers the assignment's `name`: where it stood, it, and what was noticed.
+
+    Where two have answers that differ, the one that is named right is taken, or else the one with most answers, and a
+    person is asked. Where nothing can be read, the notebook is empty.
+    """
+    wanted, candidates, why = f"{name}.ipynb", [], {}
+    for file, content in files.items():
+        if not is_notebook(file) or _belongs_to_another(file, name, forms):
+            continue
+        try:
+            notebook, notes = read_notebook_bytes(content)
+        except NoNotebook as problem:
+            why[file] = str(problem)
+        else:
+            if len(forms) == 1 or file == wanted or _is_kin(notebook, name, forms):
+                candidates.append(_Candidate(file, notebook, notes, *_answers(notebook, forms[name])))
+    if not candidates:
+        return wanted, new_notebook(), [Note(State.UNREADABLE, _nothing(wanted, files, why))]
+    named = next((c for c in candidates if c.name == wanted), None)
+    best = max(candidates, key=lambda c: (len(c.answers), c is named, len(c.rest), -len(c.name)))
+    chosen = best if named is None or best.goes_on_from(named) else named
+    notes = [Note(State.REPAIRED, text) for text in chosen.notes]
+    if chosen is not named:
+        told = f"There is no '{wanted}'"
+        if wanted in files:
+            state = "unreadable" if wanted in why else "blank" if not named.answers else "less complete"
+            told = f"'{wanted}' is {state}"
+        notes.append(Note(State.REPAIRED, f"{told}: '{chosen.name}' was graded."))
+    others = [c.name for c in candidates if c is not chosen and c.has_other_answers_than(chosen)]
+    if others:
+        listed = ", ".join(f"'{other}'" for other in others)
+        notes.append(Note(State.LOOK, f"There are other answers in {listed}; '{chosen.name}' was graded."))
+    return chosen.name, chosen.notebook, notes
+
+
+def _belongs_to_another(file: str, name: str, forms: Mapping[str, NotebookNode]) -> bool:
+    stem = PurePosixPath(file).name.partition(".")[0]
+    return stem != name and stem in forms
+
+
+def _is_kin(notebook: NotebookNode, name: str, forms: Mapping[str, NotebookNode]) -> bool:
+    own = kinship(notebook, forms[name])
+    return own > 0 and own == max(kinship(notebook, form) for form in forms.values())
+
+
+def _answers(notebook: NotebookNode, form: NotebookNode) -> tuple[dict[str, str], list[str]]:
+    matched = copy.deepcopy(notebook)
+    match_cells(matched, form)
+    wanted = {grade_id(cell): cell for cell in form.cells if is_solution(cell)}
+    answers = {
+        grade_id(cell): bare(cell.source)
+        for cell in matched.cells
+        if grade_id(cell) in wanted and not untouched(cell, wanted[grade_id(cell)])
+    }
+    return answers, [bare(cell.source) for cell in strangers(matched, form)]
+
+
+def _nothing(wanted: str, files: Files, why: dict[str, str]) -> str:
+    """Why nothing could be graded, and what was there."""
+    if why:
+        told = "; ".join(f"'{file}' cannot be read: {reason}" for file, reason in sorted(why.items())[:3])
+        return f"Nothing could be graded: {told}."
+    there = ", ".join(f"'{file}'" for file in sorted(files)[:5] if file != "timestamp.txt")
+    there += ", …" if len(files) > 5 else ""
+    return f"Nothing could be graded: there is no notebook '{wanted}' in what was handed in ({there or 'no file'})."

@@ -1,0 +1,1 @@
+"""Who judges: tests run in a kernel that never ran a student's code."""

@@ -1,0 +1,1 @@
+"""Where a student's code runs: a kernel in namespaces of its own."""

@@ -1,0 +1,1 @@
+"""A finished model: one file that takes raw pictures, and its card."""

@@ -1,0 +1,1 @@
+"""Pretrained image networks: which there are, how they are loaded, and where they can be cut."""

@@ -1,0 +1,143 @@
+"""A folder of pictures as a target: one folder for each class, with or without a split into training and test.
+
+Keras's tool for this is `keras.utils.image_dataset_from_directory`, and notebook 09 shows it. Pictures are read with
+Pillow here because that tool stops at a damaged file, in the middle of training, and does not say which, ignores how
+the camera was held and what is transparent, leaves WebP files out without a word, and counts an empty folder as a
+class.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import BadInputSize, BadTarget
+from .kept import check_room, read_files, reordered
+from .labelled import Target
+from .listing import given_split, labelled_files
+from .reading import ENDINGS
+
+
+def folder_target(path: str | Path, seed: int = 0, side: int = 224, test_share: float = 0.25) -> Target:
+    """A folder of pictures as a `Target`, and what was found in it in a printed line or two.
+
+    Either `path` holds one folder for each class; then `test_share` of each class, drawn with `seed`, is the test
+    set. Or it holds `train` and `test` (or `val`, `validation`), with one folder for each class in both; then this
+    split is kept. Where there are all three, validation pictures count as training pictures. Folders within a class's
+    folder belong to it; names that begin with a dot are ignored.
+
+    Each picture is read by `read_picture`, uint8 (side, side, 3), and only that is kept. Damaged files are left out,
+    and named. So are pictures of exactly the same pixels as another one, before a split is drawn here; in a given
+    split, test pictures that stand among the training pictures too are leakage, which is said, and they stay.
+
+    Raises `BadTarget` for a path that is no such folder or holds too little, `BadInputSize` for an impossible `side`.
+    """
+    path = Path(path).expanduser()
+    _check(path, side, test_share)
+    given = given_split(path)
+    train_roots, test_roots = given or ([path], [])
+    train_files, others = labelled_files(train_roots)
+    test_files, other_tests = labelled_files(test_roots)
+    listed = train_files + test_files
+    names = tuple(sorted({name for _, name in listed}))
+    check_room(path, len(listed), side, copied=not given)
+
+    pictures, files, broken, hashes = read_files(path, listed, side)
+    labels = np.array([names.index(name) for _, name in files], "int64")
+    first = _first_of_its_pixels(hashes)
+    if given:
+        start = len(set(train_files) & set(files))  # of the test pictures
+        train, test = np.arange(start), np.arange(start, len(files))
+        copies = {k: first[k] for k in test if first[k] < start}
+        how = f"the folder's own split, {_listed(train_roots)} to train and {_listed(test_roots)} to test"
+    else:
+        copies = {k: same for k, same in enumerate(first) if same < k}
+        usable = [k for k in range(len(files)) if k not in copies]
+        train, test = _split(labels, usable, seed, test_share)
+        how = f"split by chance with seed {seed}"
+
+    counts = [np.bincount(labels[part], minlength=len(names)) for part in (train, test)]
+    _check_counts(path, names, *counts)
+    _report_counts(path, names, *counts, how)
+    same_files = {files[k][0]: files[same][0] for k, same in copies.items()}
+    _report_faults(path, others + other_tests, broken, same_files, bool(given))
+    if not given:  # one part after the other, so that each is a slice of a mapped file
+        order = np.concatenate([train, test])
+        pictures = reordered(path, pictures, hashes, order, side)
+        labels = labels[order]
+    question = f"Which of these: {_first_few(names, 8)}?"
+    n = len(train)
+    return Target(path.name, question, pictures[:n], labels[:n], pictures[n:], labels[n:], names)
+
+
+def _check(path: Path, side: int, test_share: float) -> None:
+    if not isinstance(side, (int, np.integer)) or side < 8:
+        raise BadInputSize(f"side={side!r} is no size for a picture: give a whole number of pixels from 8 on.")
+    if not 0 < test_share < 1:
+        raise BadTarget(f"test_share={test_share!r} leaves nothing to train or to test on: give a share such as 0.25.")
+    if not path.is_dir():
+        what = "is a file and no folder" if path.exists() else "is not there"
+        raise BadTarget(f"{path} {what}: give a folder with one folder of pictures for each class.")
+
+
+def _first_of_its_pixels(hashes: list[str]) -> list[int]:
+    """For each picture, where the first one with exactly its pixels stands."""
+    places: dict[str, int] = {}
+    return [places.setdefault(value, k) for k, value in enumerate(hashes)]
+
+
+def _split(labels: np.ndarray, usable: list[int], seed: int, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Which pictures to train and to test on; of each class at least one for either, where it has two."""
+    rng = np.random.default_rng(seed)
+    train, test = [], []
+    for k in np.unique(labels):
+        own = rng.permutation([place for place in usable if labels[place] == k])
+        count = min(max(1, round(share * len(own))), len(own) - 1)
+        test += own[:count].tolist()
+        train += own[count:].tolist()
+    return np.array(sorted(train), "int64"), np.array(sorted(test), "int64")
+
+
+def _check_counts(path: Path, names: tuple[str, ...], train: np.ndarray, test: np.ndarray) -> None:
+    for counts, kind in ((train, "training"), (test, "test")):
+        if not counts.all():
+            raise BadTarget(
+                f"{path} has no {kind} picture of class '{names[counts.argmin()]}' that could be used: add some that "
+                "are whole and no copies, or take the class out."
+            )
+
+
+def _report_counts(path: Path, names: tuple[str, ...], train: np.ndarray, test: np.ndarray, how: str) -> None:
+    by_class = [f"{name} {a} + {b}" for name, a, b in zip(names, train, test, strict=True)]
+    found = f"{train.sum()} training + {test.sum()} test pictures of {len(names)} classes"
+    print(f"{path.name}: {found} ({_first_few(by_class, 12)}); {how}.")
+
+
+def _report_faults(path: Path, others: list[Path], broken: list[Path], copies: dict[Path, Path], given: bool) -> None:
+    """Say what was left out, and what the test must not be trusted for."""
+
+    def some(files) -> str:
+        return _first_few([file.relative_to(path).as_posix() for file in files], 5)
+
+    if others:
+        kinds = ", ".join(sorted({file.suffix.lower() or "no ending" for file in others}))
+        print(f"Files of other kinds were left aside, {len(others)} of them ({kinds}); read are {', '.join(ENDINGS)}.")
+    if broken:
+        print(f"Damaged files were left out, {len(broken)} of them: {some(broken)}.")
+    if copies:
+        which = f"{len(copies)} of them: {some(copies)}; the first is the same as {some([next(iter(copies.values()))])}"
+        if given:
+            print(
+                f"Leakage: there are test pictures that stand among the training pictures too, {which}. Take them out "
+                "of one of the two, for a model is no better for knowing them."
+            )
+        else:
+            print(f"Copies were left out, so that none is in training and test, {which}.")
+
+
+def _first_few(names: Sequence[str], count: int) -> str:
+    return ", ".join(names[:count]) + (", …" if len(names) > count else "")
+
+
+def _listed(roots: list[Path]) -> str:
+    return " and ".join(f"{root.name}/" for root in roots)

@@ -1,0 +1,1 @@
+"""Texts to learn from, and the files of word vectors."""
