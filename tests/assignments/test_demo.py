@@ -4,6 +4,7 @@ import re
 
 import nbformat
 import pytest
+from grading_helpers import moments
 from nbgrader.api import Gradebook
 from nbgrader.utils import is_grade, is_solution, is_task
 
@@ -45,7 +46,7 @@ def build(tmp_path_factory):
         (folder / old).parent.mkdir(parents=True)
         (folder / old).write_text("left over")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demo, "_TIMEOUT", 8)  # seconds of an endless loop
+        patch.setattr(demo, "_TIMEOUT", moments(50))  # what the endless loop costs
         return folder, run_demo(folder, progress=False)
 
 

@@ -11,7 +11,7 @@ from functools import partial
 import psutil
 import pytest
 from grading import test_attacks
-from grading_helpers import NOTHING, POINTS, RIGHT, graded
+from grading_helpers import NOTHING, POINTS, RIGHT, graded, moments
 from jupyter_client import AsyncKernelManager
 from traitlets.config import Config
 
@@ -90,7 +90,7 @@ KINDS = ("right", "half", "an exit", "an endless function")  # one that ends wel
 @pytest.mark.parametrize("what", [what for what in ANSWERS if what in KINDS])
 def test_all_ways_give_the_same_marks(way, tmp_path, what):
     answers, points = ANSWERS[what]
-    assert graded(tmp_path, timeout=4, kernel=way, **answers).points == points
+    assert graded(tmp_path, timeout=moments(20), kernel=way, **answers).points == points
 
 
 @pytest.mark.long

@@ -8,6 +8,7 @@ import sys
 
 import nbformat
 import pytest
+from grading_helpers import moments
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from course_utils.errors import GradingFailed
@@ -105,7 +106,7 @@ def graded(tmp_path_factory):
                 (home / TINY / f"{TINY}.ipynb").write_text('{"cells": [')
             pipeline.submit(api, TINY, student, home)
         pipeline.collect(api, TINY)
-        api.config.HonestExecute.timeout = 4
+        api.config.HonestExecute.timeout = moments(20)
         batch = pipeline.autograde(api, TINY, progress=False)
         pages = pipeline.feedback(api, TINY, progress=False)
         pipeline.export_csv(api, root / "grades.csv")
