@@ -1,4 +1,4 @@
-"""Lesson 05, freezing and heads: its controls, the phone's photograph, and its exercises."""
+"""Lesson 05, freezing and heads: its controls, its curves, the phone's photograph, and its exercises."""
 
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,76 @@ def show_controls(source: Source, target: Target, cut: str, n: int, draws: int, 
         told,
     )
     return scores
+
+
+def show_losses(by_heart: dict[str, list], cured: dict[str, list]) -> None:
+    """Training and validation loss over epochs, of a `history` that overfits and of one that does not.
+
+    Both hold "loss" and "val_loss", in nats. The claim is about the first.
+    """
+    train, valid = by_heart["loss"], by_heart["val_loss"]
+    lowest = int(np.argmin(valid))
+    figure, axes = figures.new_figure(1, 2, sharey=True, figsize=(figures.WIDTH, 3.4))
+    for ax, history, name in zip(
+        axes, (by_heart, cured), ("Learned by heart", "Augmentation, dropout, stopped early"), strict=True
+    ):
+        epochs = np.arange(1, len(history["loss"]) + 1)
+        ax.plot(epochs, history["loss"], "o-", ms=3, label="training pictures")
+        ax.plot(epochs, history["val_loss"], "s--", ms=3, label="validation pictures")
+        ax.set(title=name, xlabel="epoch", xlim=(0, len(train) + 1))
+    axes[0].set(ylabel="loss (cross-entropy, nats)", ylim=(0, 2 * max(valid[5:])))
+    axes[0].axvline(lowest + 1, color=figures.GREY, ls=":")
+    axes[1].legend()
+    figures.show(
+        figure,
+        f"Losses over epochs. Left, the validation loss is lowest at epoch {lowest + 1} and rises from "
+        f"{valid[lowest]:.2f} to {valid[-1]:.2f}, the training loss ends at {train[-1]:.3f}. Right, the best "
+        f"validation loss is {min(cured['val_loss']):.2f}.",
+    )
+    claim(
+        "The validation loss turns up while the training loss goes on falling: overfitting.",
+        valid[-1] > valid[lowest] and train[-1] < train[lowest],
+        f"{valid[lowest]:.2f} in epoch {lowest + 1}, {valid[-1]:.2f} in the end",
+    )
+
+
+def show_estimates(target: Target, true: np.ndarray, said: np.ndarray, mean: float) -> None:
+    """What a regression head says of test pictures over what is true, (n,) each, in the target's unit.
+
+    `mean` is that of the training values: who always says it is what the claim compares with.
+    """
+    error, always = np.abs(said - true).mean(), np.abs(mean - true).mean()
+    figure, ax = figures.new_figure(figsize=(figures.WIDTH, 3.6))
+    ax.plot(true, said, "o", ms=3.5, alpha=0.5, label="a test picture")
+    ends = [true.min(), true.max()]
+    ax.plot(ends, ends, "--", color=figures.GREY, label="said = true")
+    ax.axhline(mean, color="black", ls=":", label="always the mean")
+    ax.set(xlabel=f"true ({target.unit})", ylabel=f"said ({target.unit})", title=target.question)
+    ax.legend()
+    figures.show(figure, f"Said over true values of {len(said)} test pictures; mean error {error:.2f} {target.unit}.")
+    claim(
+        "The regression head errs less than one who always says the mean: by a quarter at least.",
+        error < 0.75 * always,
+        f"{error:.2f} against {always:.2f} {target.unit}",
+    )
+
+
+def show_turned(reads: dict[str, object], answers: dict[str, str]) -> None:
+    """One file as several ways read it: `reads` maps a way to its PIL picture, `answers` to what a model says of it.
+
+    The first way is the one that the claim finds on its side, the last one the upright.
+    """
+    figure, axes = figures.new_figure(1, len(reads), figsize=(figures.WIDTH, 3.6))
+    for ax, (way, picture) in zip(axes, reads.items(), strict=True):
+        ax.imshow(picture)
+        ax.set(title=f"{way}\n{picture.width} x {picture.height}: {answers[way]}", xticks=[], yticks=[])
+    figures.show(figure, "The same file twice: as load_img gives it, on its side, and turned upright.")
+    (lying, *_, upright) = reads.values()
+    claim(
+        "load_img leaves a phone's photograph on its side; exif_transpose turns it upright.",
+        lying.size == upright.size[::-1] and upright.height > upright.width,
+        f"{lying.size} and {upright.size} pixels, width and height",
+    )
 
 
 def phone_photograph(picture: np.ndarray, folder: Path) -> Path:
