@@ -2,11 +2,12 @@
 
 import base64
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +18,8 @@ from nbformat.v4 import new_output
 from ..errors import NotSetUp
 from ..root import PACKAGE
 from . import execution
+
+PAGE = "which-recipe"  # our tag of the cells that make a page of their own, besides the lesson's
 
 
 def build_site(
@@ -65,7 +68,22 @@ def write_source(root: Path, folder: Path, notebooks: Mapping[str, nbformat.Note
         _place_pictures(notebook, static / "pictures", Path(name).stem)
         nbformat.write(notebook, folder / "notebooks" / name)
     (folder / "told.txt").write_text(told, "utf-8")
+    (folder / f"{PAGE}.md").write_text(_excerpt(notebooks.values()), "utf-8")
     (folder / "reference.md").write_text(_reference(), "utf-8")
+
+
+def _excerpt(notebooks: Iterable[nbformat.NotebookNode]) -> str:
+    """The tagged cells as a page in Markdown: texts as they are, and of code what it put out."""
+    parts = []
+    for cell in (cell for notebook in notebooks for cell in notebook.cells if PAGE in cell.metadata.get("tags", ())):
+        if cell.cell_type == "markdown":
+            text = re.sub(r"\]\((\d\d_\w+\.ipynb)", r"](notebooks/\1", cell.source)
+            parts.append(re.sub("^## ", "# ", text) if not parts else text)
+        else:
+            pages = (output.get("data", {}).get("text/html", "") for output in cell.outputs)
+            parts += [page.replace('src="../_static', 'src="_static') for page in pages if page]
+    nothing = "# Which recipe when?\n\nThe lesson that this page is taken from is not there."
+    return "\n\n".join(parts or [nothing]) + "\n"
 
 
 def _place_pictures(notebook: nbformat.NotebookNode, folder: Path, name: str) -> None:
