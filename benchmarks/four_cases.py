@@ -9,7 +9,7 @@ import numpy as np
 from recipes import DATA, ready
 
 LATE, MIDDLE = 4, 8  # blocks before the last cut: from there fine-tuning begins, and new layers stand there
-STEPS = {"head": 150, "new layers": 300, "fine-tuning": 150, "from scratch": 600}
+STEPS = {"head": 150, "new layers": 300, "fine-tuning": 150, "from scratch": 400}
 
 
 def _trained(model, x, y, steps: int, rate: float, seed: int, mirror: bool = False) -> None:
@@ -62,12 +62,11 @@ def _small_network(shape, classes: int):
 
     stages = [
         layer
-        for channels in (32, 64, 128)
+        for channels in (32, 64, 128, 128)
         for layer in (
-            layers.Conv2D(channels, 3, padding="same", use_bias=False),
+            layers.Conv2D(channels, 3, strides=2, padding="same", use_bias=False),
             layers.BatchNormalization(momentum=0.9),
             layers.ReLU(),
-            layers.MaxPooling2D(),
         )
     ]
     head = [layers.GlobalAveragePooling2D(), layers.Dropout(0.3), layers.Dense(classes)]

@@ -89,26 +89,6 @@ def claim(sentence: str, holds: bool, evidence: str = "") -> bool:
     return bool(holds)
 
 
-def check(name: str, answer: Any, test: Callable[[Any], bool], hint: str) -> None:
-    """Tell a student at once whether an exercise's answer is right.
-
-    `answer` is what the student wrote (`...` where there is nothing yet), `test` says whether it is right, `hint`
-    is shown when it is not. A test that fails on an odd answer counts as a wrong answer.
-    """
-    if answer is ...:
-        _tell("To do:", _OPEN, f"{name}. Replace the ... and run the cell again.", {"check": name, "right": None})
-        return
-    try:
-        right = bool(test(answer))
-    except Exception as problem:
-        hint = f"{hint} (Your answer could not be used: {type(problem).__name__}: {problem})"
-        right = False
-    if right:
-        _tell("Right:", _GOOD, name, {"check": name, "right": True})
-    else:
-        _tell("Not yet:", _BAD, f"{name}. {hint}", {"check": name, "right": False})
-
-
 def _written(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 

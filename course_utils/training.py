@@ -1,4 +1,4 @@
-"""Training with Keras: one progress bar, fresh augmentation, learning rates per layer, gradient norms."""
+"""Training with Keras: one progress bar, random batches, learning rates per layer, gradient norms."""
 
 import re
 
@@ -25,27 +25,11 @@ def progress_callback(label: str = "training"):
     return Progress()
 
 
-def augment(pictures: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Strong augmentation for drawings: mirror, quarter turns, colour channels in another order, shifts up to 1/8.
-
-    Takes and returns uint8 (n, h, h, 3). The same picture comes out differently each time, so call it per batch:
-    augmenting once and keeping the result would freeze the augmentation.
-    """
-    out = np.empty_like(pictures)
-    reach = pictures.shape[1] // 8
-    for k, picture in enumerate(pictures):
-        picture = np.rot90(picture, rng.integers(4))[:, :: rng.choice((-1, 1))][..., rng.permutation(3)]
-        down, right = rng.integers(-reach, reach + 1, 2)
-        padded = np.pad(picture, ((reach, reach), (reach, reach), (0, 0)), "edge")
-        out[k] = padded[reach + down :][: len(picture), reach + right :][:, : picture.shape[1]]
-    return out
-
-
-def batches(pictures, labels, prepare, size: int, steps: int, seed: int, augmented: bool = False):
+def batches(pictures, labels, prepare, size: int, steps: int, seed: int):
     """A Keras data set of `steps` random batches of `size` pictures.
 
-    `prepare` turns uint8 pictures into the model's input (a source's `preprocess`). Each batch is drawn, and
-    augmented where asked, anew; so is each epoch of one `fit`.
+    `prepare` turns uint8 pictures into the model's input (a source's `preprocess`). Each batch is drawn anew; so is
+    each epoch of one `fit`.
     """
     import keras
 
@@ -61,8 +45,7 @@ def batches(pictures, labels, prepare, size: int, steps: int, seed: int, augment
         def __getitem__(self, step):
             rng = np.random.default_rng([seed, self.done + step])
             chosen = rng.choice(len(pictures), size, replace=len(pictures) < size)
-            x = augment(pictures[chosen], rng) if augmented else pictures[chosen]
-            return prepare(x), labels[chosen]
+            return prepare(pictures[chosen]), labels[chosen]
 
     return Batches()
 

@@ -78,7 +78,6 @@ DRAWN = {
         "cut, shallow to deep", "embedded: what a linear head reads (0 guessing, 100 perfect; mean of 3 draws)",
     ),
     "idea": scheme.idea,
-    "draws": lambda: outcomes.draws({m: [[10 * k, 10 * k + 5]] * 4 for k, m in enumerate(METHODS, 1)}, N),
     "depth_lines": lambda: figures.depth_lines(
         CUTS, {m: measured(k, 8) for k, m in enumerate(METHODS)}, "read by a linear head (0 guessing, 100 perfect)",
         "What the layers build, and what they let go",
@@ -104,7 +103,7 @@ DRAWN = {
         }
     ),
 }  # fmt: skip
-PLOTS = ("curves", "bars", "heat_table", "draws", "depth_lines")  # with axes that measure something
+PLOTS = ("curves", "bars", "heat_table", "depth_lines")  # with axes that measure something
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -223,7 +222,7 @@ def test_colours_are_of_the_palette(figure):
     assert colours(figure) <= PALETTE
 
 
-@pytest.mark.parametrize("name", ["curves", "bars", "draws", "depth_lines"])
+@pytest.mark.parametrize("name", ["curves", "bars", "depth_lines"])
 def test_there_is_colour(name):
     assert len(colours(DRAWN[name]())) >= 2
 
@@ -269,8 +268,6 @@ def test_curves_show_every_line_even_more_than_there_are_marks():
         assert len(drawn) == 9
         for (mean, _), y in zip(lines.values(), drawn, strict=True):
             np.testing.assert_allclose(y, mean)
-    figure = outcomes.draws({name: [list(mean)] * 4 for name, (mean, _) in lines.items()}, N)
-    assert len(figure.axes[0].lines) == 9
 
 
 def test_curves_label_their_ends_without_overlap():
@@ -356,11 +353,3 @@ def test_picture_rows_show_every_picture_under_its_title():
     assert [ax.get_title("center") for ax in shown] == [str(k) for k in range(11)]
     for k, ax in enumerate(shown):
         np.testing.assert_array_equal(ax.images[0].get_array(), PICTURES[k // 2])
-
-
-def test_draws_shows_every_result():
-    scores = {"a": [[1, 2], [3, 4, 5]], "b": [[6], [7, 8]]}
-    ax = outcomes.draws(scores, (5, 50)).axes[0]
-    assert [sorted(line.get_ydata()) for line in ax.lines] == [[1, 2, 3, 4, 5], [6, 7, 8]]
-    assert [round(x) for x in ax.lines[0].get_xdata()] == [0, 0, 1, 1, 1]
-    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["a", "b"]

@@ -10,7 +10,7 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
 from course_utils import lesson
-from course_utils.lesson import check, claim, compare_prediction, exercise
+from course_utils.lesson import claim, compare_prediction, exercise
 from course_utils.marking import require
 
 
@@ -86,44 +86,6 @@ def test_a_claim_that_does_not_hold_says_so(told):
     assert facts == {"claim": "One is more than two.", "holds": False}
 
 
-@pytest.mark.parametrize(
-    "answer, mark, right",
-    [
-        (..., "To do:", None),
-        (4, "Right:", True),
-        (5, "Not yet:", False),
-        (None, "Not yet:", False),
-        ([4, 4], "Not yet:", False),
-    ],
-)
-def test_a_check_judges_the_answer(told, answer, mark, right):
-    check("twice two", answer, lambda a: a == 4, "Add two and two.")
-    ((text, page, facts),) = told
-    assert text.startswith(f"{mark} twice two") and mark in page
-    assert facts == {"check": "twice two", "right": right}
-    assert ("Add two and two." in text) == (right is False)
-
-
-@pytest.mark.parametrize("answer", ["four", None, [1, 2]])
-def test_a_test_that_fails_on_an_odd_answer_counts_as_wrong(told, answer):
-    check("twice two", answer, lambda a: abs(a - 4) < 0.1, "Add two and two.")
-    ((text, _, facts),) = told
-    assert facts["right"] is False
-    assert "Add two and two." in text and "TypeError" in text
-
-
-def test_an_answer_that_has_no_one_truth_counts_as_wrong(told):
-    check("twice two", np.array([4, 5]), lambda a: a == 4, "Add two and two.")
-    assert told[0][2]["right"] is False and "Add two and two." in told[0][0]
-    check("twice two", np.array(4), lambda a: a == 4, "Add two and two.")
-    assert told[1][2]["right"] is True
-
-
-def test_an_untouched_exercise_never_runs_its_test(told):
-    check("later", ..., lambda a: 1 / 0, "A hint.")
-    assert told[0][2]["right"] is None and "Replace the ..." in told[0][0]
-
-
 def test_what_is_told_cannot_break_the_page(told):
     claim("1 < 2 & <script>alert(1)</script>", True)
     assert "<script>" not in told[0][1] and "&lt;script&gt;" in told[0][1]
@@ -134,8 +96,8 @@ def test_what_is_told_cannot_break_the_page(told):
 def notebook():
     """The outputs of a few cells, as Jupyter keeps them."""
     cells = [
-        "from course_utils.lesson import check, claim\nclaim('One is one.', 1 == 1, '1');",
-        "check('answer', ..., lambda a: a == 4, 'A hint.')",
+        "from course_utils.lesson import claim, exercise\nclaim('One is one.', 1 == 1, '1');",
+        "exercise('Four.', 'A hint.')(str)(...)",
         "from course_utils.targets import load_target\nload_target('digts')",
         "from course_utils.sources import load_source\nload_source('Drawing')",
         "def inner():\n    load_target('digts')\ntry:\n    1 / 0\nexcept ZeroDivisionError:\n    inner()",
@@ -145,10 +107,10 @@ def notebook():
     return [cell.outputs for cell in book.cells]
 
 
-def test_claims_and_checks_are_outputs_with_facts(notebook):
+def test_claims_and_exercises_are_outputs_with_facts(notebook):
     (first,), (second,) = notebook[:2]
     assert first.metadata["course"] == {"claim": "One is one.", "holds": True}
-    assert second.metadata["course"] == {"check": "answer", "right": None}
+    assert second.metadata["course"] == {"check": "Four.", "right": None}
     for output in (first, second):
         assert output.output_type == "display_data" and set(output.data) == {"text/plain", "text/html"}
 

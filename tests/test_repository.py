@@ -140,6 +140,12 @@ def test_a_notebook_begins_with_its_title_and_has_parameters(notebook):
     assert all(value in (None, False) for value in values[3:])  # what a reader may put in or allow
 
 
+def test_a_notebook_can_be_read_in_one_go(notebook):
+    cells = [cell for cell in execution.code_cells(notebook) if execution.COLAB not in cell.metadata.get("tags", ())]
+    lines = [sum(bool(line.strip()) for line in cell.source.splitlines()) for cell in cells]
+    assert max(lines) <= 20 and sum(lines) <= 200, (max(lines), sum(lines))
+
+
 def test_a_notebook_asks_for_the_kernel_that_everybody_has(notebook):
     assert notebook.metadata.kernelspec.name == "python3"
 

@@ -6,7 +6,7 @@ from helpers import complains
 
 from course_utils import training
 from course_utils.errors import CourseError
-from course_utils.training import augment, batches, gradient_norms, layer_rates, progress_callback, train_head
+from course_utils.training import batches, gradient_norms, layer_rates, progress_callback, train_head
 
 RNG = np.random.default_rng(0)
 
@@ -129,9 +129,7 @@ def keep(x):
 
 
 def test_a_seed_fixes_the_batches():
-    first, again, other = (
-        all_batches(batches(PICTURES, LABELS, keep, 4, 5, seed, augmented=True)) for seed in (1, 1, 2)
-    )
+    first, again, other = (all_batches(batches(PICTURES, LABELS, keep, 4, 5, seed)) for seed in (1, 1, 2))
     for (a, i), (b, j) in zip(first, again, strict=True):
         np.testing.assert_array_equal(a, b)
         np.testing.assert_array_equal(i, j)
@@ -152,13 +150,6 @@ def test_a_batch_larger_than_the_set_repeats_pictures():
     assert len(x) == len(y) == 25 and len(set(y)) > 7
 
 
-def test_augmentation_differs_between_steps():
-    one = PICTURES[:1]
-    seen = {x.tobytes() for x, _ in all_batches(batches(one, LABELS[:1], keep, 1, 60, seed=0, augmented=True))}
-    assert len(seen) > 55
-    assert len({x.tobytes() for x, _ in all_batches(batches(one, LABELS[:1], keep, 1, 60, seed=0))}) == 1
-
-
 def test_a_second_epoch_brings_new_batches():
     import keras
 
@@ -170,60 +161,8 @@ def test_a_second_epoch_brings_new_batches():
 
     model = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")])
     model.compile("sgd", "sparse_categorical_crossentropy")
-    model.fit(batches(PICTURES[:1], LABELS[:1], watch, 1, 4, seed=0, augmented=True), epochs=5, verbose=0)
+    model.fit(batches(PICTURES, LABELS, watch, 4, 4, seed=0), epochs=5, verbose=0)
     assert len(set(seen)) >= 18  # of 20; Keras looks at the first ones twice
-
-
-def bordered():
-    """Pictures of random colours with a border of one colour, as wide as the largest shift."""
-    pictures = np.empty((4, 32, 32, 3), "uint8")
-    pictures[:] = (10, 80, 200)
-    pictures[:, 8:24, 8:24] = np.random.default_rng(1).integers(0, 256, (4, 16, 16, 3))
-    return pictures
-
-
-def colours(picture):
-    return sorted(map(tuple, picture.reshape(-1, 3).tolist()))
-
-
-def test_augmentation_keeps_every_pixel_up_to_the_order_of_channels():
-    from itertools import permutations
-
-    pictures = bordered()
-    before = pictures.copy()
-    orders = set()
-    for seed in range(20):
-        out = augment(pictures, np.random.default_rng(seed))
-        assert out.shape == pictures.shape and out.dtype == np.uint8
-        for old, new in zip(pictures, out, strict=True):
-            found = [order for order in permutations(range(3)) if colours(old[..., order]) == colours(new)]
-            assert len(found) == 1
-            orders.add(found[0])
-    assert len(orders) == 6
-    np.testing.assert_array_equal(pictures, before)
-
-
-def test_augmentation_mirrors_turns_and_shifts_up_to_an_eighth():
-    marked = np.zeros((1, 32, 32, 3), "uint8")
-    marked[0, 8:12, 16:18] = 100  # upright, right of the middle
-    marked[0, 8:10, 18:20] = 200  # with a foot, so that its mirror image differs
-    rng = np.random.default_rng(0)
-    forms, corners = set(), []
-    for _ in range(300):
-        gray = augment(marked, rng)[0, ..., 0]
-        rows, columns = np.flatnonzero(gray.any(1)), np.flatnonzero(gray.any(0))
-        forms.add(gray[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].tobytes())
-        if gray[rows[0], columns[0]] == 100 and len(rows) == 4 and gray[rows[0], columns[-1]] == 200:
-            corners.append((rows[0] - 8, columns[0] - 16))
-    assert len(forms) == 8
-    assert np.abs(corners).max() == 4 and len(set(corners)) > 15
-
-
-def test_augmentation_never_repeats_itself():
-    picture = RNG.integers(0, 256, (1, 64, 64, 3), "uint8")
-    rng = np.random.default_rng(0)
-    seen = {augment(picture, rng).tobytes() for _ in range(200)}
-    assert len(seen) >= 195  # of 13,872 versions; chance alone repeats about one
 
 
 def test_the_bar_counts_all_steps(monkeypatch):

@@ -1,11 +1,10 @@
 """Results that one lesson draws in its own way: draws one by one, predictions over truth, what networks cost."""
 
 from collections.abc import Callable
-from itertools import cycle
 
 import numpy as np
 
-from ..figures import BLUE, GREY, MARKS, ORANGE, WIDTH, new_figure, show
+from ..figures import BLUE, GREY, ORANGE, WIDTH, new_figure, show
 from ..lesson import claim
 from ..models.installed import INSTALLED
 from ..models.zoo import ZOO, zoo_table
@@ -13,20 +12,6 @@ from ..progress import bar
 from ..store.cache import cached_table
 from ..store.weights import without_weights
 from .pretrained import show_table
-
-
-def draws(results: dict[str, list], x):
-    """Single results as dots: `results` maps a method to a list, for each x, of one score (%) for each draw."""
-    figure, ax = new_figure()
-    step = 0.8 / len(results)
-    for k, ((label, columns), mark) in enumerate(zip(results.items(), cycle(MARKS), strict=False)):
-        beside = (k - (len(results) - 1) / 2) * step
-        places = np.repeat(np.arange(len(columns)), [len(column) for column in columns])
-        ax.plot(places + beside, np.concatenate(columns), mark, ms=5, alpha=0.75, label=label)
-    ax.set_xticks(range(len(x)), [f"{v:g}" for v in x])
-    ax.set(xlabel="training pictures per class", ylabel="test accuracy (%)", title="One dot is one draw")
-    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
-    return figure
 
 
 def agreement(true, predicted, xlabel: str, ylabel: str, title: str):

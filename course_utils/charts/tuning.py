@@ -1,31 +1,60 @@
-"""Pictures of fine-tuning: gradients and drift over depth, and what is gained and lost."""
+"""Pictures of fine-tuning: its gradients, how many blocks it is worth, what is gained and lost, and what drifts."""
 
 from itertools import cycle
 
 import numpy as np
 
-from ..figures import CYCLE, GREY, MANY, MARKS, WIDTH, name_depths, new_figure, room_for
+from ..figures import (
+    BLUE,
+    CYCLE,
+    GREY,
+    MARKS,
+    ORANGE,
+    VERMILION,
+    WIDTH,
+    name_depths,
+    new_figure,
+    room_for,
+)
 
 
-def block_lines(blocks, lines: dict[str, tuple], ylabel: str, title: str):
-    """Lines with intervals over the blocks on a logarithmic axis: `lines` maps a label to (mean, half).
+def gradient_lines(steps, lines: dict[str, np.ndarray], title: str):
+    """The gradient's norm over a head's training: `lines` maps a start to norms (seeds, steps); a thin line each."""
+    figure, ax = new_figure(figsize=(WIDTH, 3.6))
+    for (label, norms), colour, style in zip(lines.items(), CYCLE, ("-", "--"), strict=False):
+        ax.plot(steps, norms.T, lw=0.8, alpha=0.5, color=colour, ls=style)
+        ax.plot(steps, norms.mean(0), lw=2.4, color=colour, ls=style, label=f"{label} (thick: mean of {len(norms)})")
+    ax.set(xlabel="steps of the head's training", ylabel="norm of the gradient at the cut", title=title)
+    ax.set_yscale("symlog", linthresh=1e-3)  # which has a place for zero
+    ax.set_ylim(bottom=0)
+    ax.legend(fontsize=9)
+    return figure
 
-    A value of exactly zero has no place on such an axis: it is drawn at the bottom and labelled 0.
+
+def block_counts(ks, panels: dict[str, dict], title: str):
+    """Accuracy over the number of unfrozen blocks, a panel for each target.
+
+    `panels` maps a target's name to {"tuned": (mean, half) for each k, "controls": {label: (mean, half)}}: per cent.
     """
-    figure, ax = new_figure(figsize=(WIDTH, 3.6 + room_for(blocks)))
-    positive = np.concatenate([np.asarray(mean)[np.asarray(mean) > 0] for mean, _ in lines.values()])
-    floor = positive.min() / 4
-    for (label, (mean, half)), mark in zip(lines.items(), cycle(MARKS), strict=False):
-        mean = np.asarray(mean, "float64")
-        half = np.where(mean > 0, half, 0)
-        shown = np.where(mean > 0, mean, floor)
-        reach = [np.minimum(half, 0.9 * shown), half]  # downwards a logarithmic axis has no room for all of it
-        drawn = ax.errorbar(range(len(blocks)), shown, reach, marker=mark, ms=5, capsize=3, lw=1.5, label=label)
-        for k in np.flatnonzero(mean == 0)[:: 1 if len(blocks) < MANY else 3]:
-            ax.annotate("0", (k, floor), (0, 6), textcoords="offset points", ha="center", color=drawn[0].get_color())
-    name_depths(ax, blocks)
-    ax.set(yscale="log", xlabel="block, shallow to deep", ylabel=ylabel, title=title)
-    ax.legend(fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
+    figure, axes = new_figure(1, len(panels), figsize=(WIDTH, 4.1), squeeze=False)
+    shown: dict[str, object] = {}
+    for ax, (name, panel) in zip(axes[0], panels.items(), strict=True):
+        mean, half = panel["tuned"]
+        shown["head first, then k blocks"] = ax.errorbar(
+            range(len(ks)), mean, half, marker="o", ms=6, capsize=3, lw=1.8, color=BLUE, zorder=3
+        )
+        for (label, (level, spread)), style, colour in zip(
+            panel["controls"].items(), ("-.", "--", ":"), (ORANGE, "black", "black"), strict=False
+        ):
+            shown[label] = ax.axhline(level, color=colour, lw=1.4, ls=style)
+            ax.axhspan(level - spread, level + spread, color=colour, alpha=0.12, lw=0)
+        ax.set_xticks(range(len(ks)), [*map(str, ks[:-1]), f"all {ks[-1]}"])
+        lowest = min(np.min(mean - half), *(level - spread for level, spread in panel["controls"].values()))
+        ax.set(xlabel="unfrozen blocks k", ylim=(max(0, lowest - 5), 103))
+        ax.set_title(name, fontsize=9.5)
+    axes[0, 0].set_ylabel("test accuracy (%)")
+    figure.legend(shown.values(), shown, loc="outside lower center", ncols=2, fontsize=8.5)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10.5)
     return figure
 
 
@@ -51,33 +80,34 @@ def training_panels(history: dict):
     return figure
 
 
-def trade_off(points: dict[str, tuple], xlabel: str, ylabel: str, title: str, start: tuple[str, float] | None = None):
+def gain_and_damage(points: dict[str, tuple], levels: dict[str, float], xlabel: str, ylabel: str, title: str):
     """What is gained against what is kept: `points` maps a recipe to (x, y), arrays over the draws, in per cent.
 
-    A large mark is the mean, the small ones are the draws. The recipes are numbered, and named beside the picture.
-    `start` is a line at an x with its label. Where many means crowd in the upper right corner, it is shown magnified.
+    A large mark is the mean, the small ones are the draws; the first recipe is the start, from which arrows go to the
+    others. `levels` are controls: a label and its place on the x axis, each a line.
     """
     figure, ax = new_figure(figsize=(WIDTH, 4.2))
-    means = np.array([[np.mean(x), np.mean(y)] for x, y in points.values()])
-    crowd = np.flatnonzero((means > 85).all(1))
-    views = [ax]
-    if len(crowd) > 2:
-        low = np.floor(means[crowd].min(0) - 2)
-        views.append(ax.inset_axes((0.07, 0.3, 0.5, 0.45), xlim=(low[0], 100.5), ylim=(low[1], 100.9)))
-        views[1].tick_params(labelsize=8)
-        ax.indicate_inset_zoom(views[1], edgecolor=GREY)
-    for k, ((label, (x, y)), colour, mark) in enumerate(zip(points.items(), cycle(CYCLE), cycle(MARKS), strict=False)):
-        for view in views:
-            view.plot(x, y, mark, ms=3, color=colour, alpha=0.5)
-            view.plot(*means[k], mark, ms=7, color=colour, ls="none", label=f"{k + 1}  {label}")
-        if k in crowd:
-            place = (0, -14) if k % 2 else (0, 6)
-            views[-1].annotate(str(k + 1), means[k], place, textcoords="offset points", color=colour, ha="center")
-        else:
-            ax.annotate(str(k + 1), means[k], (7, -12), textcoords="offset points", color=colour, fontweight="bold")
-    if start:
-        ax.axvline(start[1], color=GREY, ls=":", lw=1.2)
-        ax.annotate(start[0], (start[1], 78), (-4, 0), textcoords="offset points", rotation=90, ha="right", va="center")
+    means = {label: (float(np.mean(x)), float(np.mean(y))) for label, (x, y) in points.items()}
+    start = next(iter(means.values()))
+    for (label, (x, y)), colour, mark in zip(points.items(), cycle(CYCLE), cycle(MARKS), strict=False):
+        if means[label] != start:
+            arrow = {"arrowstyle": "-", "color": colour, "alpha": 0.45, "lw": 1.2}
+            ax.annotate("", means[label], start, arrowprops=arrow)
+        ax.plot(x, y, mark, ms=3.5, color=colour, alpha=0.55)
+        ax.plot(*means[label], mark, ms=9, color=colour, ls="none", label=label)
+    for (label, place), style in zip(levels.items(), ("-.", "--", ":"), strict=True):
+        ax.axvline(place, color="black", ls=style, lw=1.2, label=label)
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title, xlim=(0, 103), ylim=(-3, 106))
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
+    return figure
+
+
+def statistics_drift(blocks, lines: dict[str, np.ndarray], title: str):
+    """How far BatchNorm's running means have moved: `lines` maps a label to standard deviations, one for each block."""
+    figure, ax = new_figure(figsize=(WIDTH, 3.4 + room_for(blocks)))
+    for (label, drifted), colour, mark in zip(lines.items(), (VERMILION, BLUE), MARKS, strict=False):
+        ax.plot(range(len(blocks)), drifted, marker=mark, ms=6, lw=1.6, color=colour, label=label)
+    name_depths(ax, blocks)
+    ax.set(xlabel="block, shallow to deep", ylabel="drift of the running mean\n(standard deviations)", title=title)
+    ax.legend(fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure

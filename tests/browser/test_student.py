@@ -98,7 +98,7 @@ def test_looks_at_a_picture_of_ones_own_with_the_explorer(page, url, tmp_path):
 def test_stops_a_training_at_the_dashboard(page, url):
     notebook = Notebook(page, url, "notebooks/06_fine_tuning.ipynb")
     cell = notebook.cell("watch = dashboard(")
-    notebook.replace(cell, "steps_tune = 20 if FAST else 60", "steps_tune = 100_000")
+    notebook.replace(cell, "epochs = 3 if FAST else 5", "epochs = 10_000")
     cell = notebook.cell("watch = dashboard(")
     notebook.run_above(cell)
     cell.locator(".cm-content").click()
@@ -113,7 +113,7 @@ def test_stops_a_training_at_the_dashboard(page, url):
     page.locator(
         '.jp-Toolbar [data-command="notebook:interrupt-kernel"], .jp-Toolbar [title^="Interrupt"]'
     ).first.click()
-    expect(cell.locator(".jp-InputArea-prompt")).not_to_have_text("[*]:", timeout=20_000)  # all steps take hours
+    expect(cell.locator(".jp-InputArea-prompt")).not_to_have_text("[*]:", timeout=20_000)  # all epochs take hours
     expect(how).to_be_hidden()
     expect(cell.locator(".jp-RenderedImage img")).to_have_count(1)  # how it ended
     notebook.assert_quiet()

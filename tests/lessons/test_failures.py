@@ -6,7 +6,6 @@ import pytest
 
 from course_utils import lesson
 from course_utils.charts import controls
-from course_utils.figures import use_style
 from course_utils.lessons import failures, harm
 from course_utils.probing import cut_features, interval
 from course_utils.targets import load_target
@@ -15,33 +14,6 @@ from course_utils.world.notes import notes
 
 EIGHT = ("stem", "b1", "b2", "b3", "b4", "b5", "b6", "logits")
 EIGHTEEN = ("stem", *(f"b{k}" for k in range(16)), "top")
-
-
-@pytest.fixture
-def told(monkeypatch):
-    """What exercises, claims and predictions say: (text, facts)."""
-    said = []
-    monkeypatch.setattr(lesson, "_tell", lambda mark, colour, text, facts: said.append((text, facts)))
-    return said
-
-
-@pytest.fixture
-def shown(monkeypatch):
-    """The figures that are shown: (figure, alt text), drawn whole."""
-    import matplotlib.pyplot as plt
-
-    use_style()
-    pictures = []
-
-    def keep(figure, alt):
-        figure.canvas.draw()
-        pictures.append((figure, alt))
-
-    monkeypatch.setattr(controls, "show", keep)
-    monkeypatch.setattr(harm, "show", keep)
-    yield pictures
-    for figure, _ in pictures:
-        plt.close(figure)
 
 
 def noisy(cuts, seed=0):
@@ -181,12 +153,6 @@ def test_the_networks_on_halves_come_as_arrays_and_are_claimed(told, shown, caps
     assert "AnB+" in shown[0][1]
 
 
-def said_of(told, exercise, answer):
-    exercise(answer)
-    text, facts = told[-1]
-    return text, facts["right"]
-
-
 def whole(transfer, control):
     mean, half = interval(transfer - control)
     return mean + half < 0
@@ -203,13 +169,13 @@ def whole(transfer, control):
         (lambda t, c: interval(t)[0] + interval(t)[1] < interval(c)[0] - interval(c)[1], "unpaired"),
     ],
 )
-def test_harm_is_told_from_its_mistakes(told, answer, word):
-    text, right = said_of(told, failures.harms, answer)
+def test_harm_is_told_from_its_mistakes(ask, answer, word):
+    right, text = ask(failures.harms, answer)
     assert right is False and word in text
 
 
-def test_harm_beyond_doubt_is_right(told):
-    assert said_of(told, failures.harms, whole)[1] is True
+def test_harm_beyond_doubt_is_right(ask):
+    assert ask(failures.harms, whole)[0] is True
 
 
 @pytest.fixture(scope="module")
@@ -234,9 +200,9 @@ def small_network():
     return model
 
 
-def test_a_network_that_beats_the_pixels_is_right(told, small_network, monkeypatch):
+def test_a_network_that_beats_the_pixels_is_right(ask, small_network, monkeypatch):
     monkeypatch.setattr(lesson, "last_seed", 0)
-    text, right = said_of(told, failures.beats_pixels, (small_network, lambda pictures: pictures))
+    right, text = ask(failures.beats_pixels, (small_network, lambda pictures: pictures))
     assert right is True and "raw pixels" in text
 
 
@@ -253,7 +219,7 @@ class RightSoOften(keras.Model):
         return np.eye(8)[said]
 
 
-def test_models_that_are_not_it_are_told_apart(told, small_network, monkeypatch):
+def test_models_that_are_not_it_are_told_apart(ask, small_network, monkeypatch):
     monkeypatch.setattr(lesson, "last_seed", 0)
 
     def same(pictures):
@@ -269,7 +235,7 @@ def test_models_that_are_not_it_are_told_apart(told, small_network, monkeypatch)
         "less than 10 points": (RightSoOften(0.7), same),
     }
     for word, answer in answers.items():
-        text, right = said_of(told, failures.beats_pixels, answer)
+        right, text = ask(failures.beats_pixels, answer)
         assert right is False and word in text, (word, text)
 
 
@@ -283,12 +249,12 @@ def by_cross_validation(features, labels):
     return max(features, key=lambda way: cross_val_score(head, features[way], labels, cv=2).mean())
 
 
-def test_a_guard_that_looks_at_training_pictures_is_right(told):
-    text, right = said_of(told, failures.guard, by_cross_validation)
+def test_a_guard_that_looks_at_training_pictures_is_right(ask):
+    right, text = ask(failures.guard, by_cross_validation)
     assert right is True, text
 
 
-def test_guards_that_do_not_look_are_told_apart(told):
+def test_guards_that_do_not_look_are_told_apart(ask):
     turns = iter(("b4", "stem", "b6"))
     answers = {
         "A function is wanted": "b6",
@@ -297,7 +263,7 @@ def test_guards_that_do_not_look_are_told_apart(told):
         "more than 5 points": lambda features, labels: next(turns),
     }
     for word, answer in answers.items():
-        text, right = said_of(told, failures.guard, answer)
+        right, text = ask(failures.guard, answer)
         assert right is False and word in text, (word, text)
 
 

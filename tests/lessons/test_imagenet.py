@@ -3,7 +3,6 @@
 from itertools import combinations
 
 import keras
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -14,18 +13,6 @@ from course_utils.models import loading
 from course_utils.store import weights
 
 MANY = ("stem", *(f"b{k}" for k in range(16)), "top")
-
-
-@pytest.fixture
-def told(monkeypatch):
-    """The texts of what is displayed, and tables as HTML."""
-    shown = []
-
-    def display(what, **_):
-        shown.append(what["text/plain"] if isinstance(what, dict) else what.data)
-
-    monkeypatch.setattr("IPython.display.display", display)
-    return shown
 
 
 @pytest.fixture(scope="module")
@@ -45,14 +32,13 @@ ALL = [(step, a, b) for step in (1, -1) for a, b in ((0, 1), (0, 255), (127.5, 1
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_probabilities_that_are_told_single_out_one_scale(source, seed, told):
+def test_the_probabilities_that_are_told_single_out_one_scale(source, seed, ask):
     tasks = imagenet.Tasks(source, seed)
     right = (-1 if tasks._turned else 1, tasks._a, tasks._b)
     assert error(tasks, right) < 1e-4
     assert min(error(tasks, way) for way in ALL if way[1:] != right[1:]) > 0.02
     np.testing.assert_allclose(tasks.told, source.predict(tasks.photographs), atol=1e-3)
-    tasks.own_preprocessing(lambda pictures: ways(pictures, *right))
-    assert told[-1].startswith("Right:")
+    assert ask(tasks.own_preprocessing, lambda pictures: ways(pictures, *right))[0] is True
 
 
 def right_way(tasks, pictures):
@@ -70,16 +56,16 @@ WRONG_SCALES = {
 
 
 @pytest.mark.parametrize("mistake", WRONG_SCALES)
-def test_a_wrong_scale_is_told_by_its_mistake(tasks, mistake, told):
-    tasks.own_preprocessing(WRONG_SCALES[mistake](tasks))
-    assert told[-1].startswith("Not yet:") and mistake in told[-1]
+def test_a_wrong_scale_is_told_by_its_mistake(tasks, mistake, ask):
+    right, text = ask(tasks.own_preprocessing, WRONG_SCALES[mistake](tasks))
+    assert right is False and mistake in text
 
 
-def test_exchanged_colours_are_told_where_they_matter(tasks, told, monkeypatch):
+def test_exchanged_colours_are_told_where_they_matter(tasks, ask, monkeypatch):
     reds = keras.Sequential([keras.Input((None, None, 3)), keras.layers.GlobalAveragePooling2D()])
     monkeypatch.setattr(tasks, "network", reds)  # the source of drawings does not mind them
-    tasks.own_preprocessing(lambda p: right_way(tasks, p)[..., ::-1])
-    assert "the order of colours is not" in told[-1]
+    right, text = ask(tasks.own_preprocessing, lambda p: right_way(tasks, p)[..., ::-1])
+    assert right is False and "the order of colours is not" in text
 
 
 def pooled(source, cut, pool=keras.layers.GlobalAveragePooling2D, model=None):
@@ -87,9 +73,9 @@ def pooled(source, cut, pool=keras.layers.GlobalAveragePooling2D, model=None):
     return keras.Model(prefix.input, pool()(prefix.output))
 
 
-def test_the_deepest_map_is_known(source, tasks, told):
-    tasks.deepest_map(pooled(source, "b4"))
-    assert told[-1].startswith("Right:") and "'b4'" in told[-1]
+def test_the_deepest_map_is_known(source, tasks, ask):
+    right, text = ask(tasks.deepest_map, pooled(source, "b4"))
+    assert right is True and "'b4'" in text
 
 
 WRONG_CUTS = {
@@ -103,9 +89,9 @@ WRONG_CUTS = {
 
 
 @pytest.mark.parametrize("mistake", WRONG_CUTS)
-def test_a_wrong_cut_is_told_by_its_mistake(source, tasks, mistake, told):
-    tasks.deepest_map(WRONG_CUTS[mistake](source))
-    assert told[-1].startswith("Not yet:") and mistake in told[-1]
+def test_a_wrong_cut_is_told_by_its_mistake(source, tasks, mistake, ask):
+    right, text = ask(tasks.deepest_map, WRONG_CUTS[mistake](source))
+    assert right is False and mistake in text
 
 
 def block(*steps):
@@ -126,9 +112,9 @@ RELU = keras.layers.ReLU
 @pytest.mark.parametrize(
     "steps", [lambda: (conv(40, 1), RELU(), deep(5)), lambda: (deep(3), RELU(), deep(3), conv(40, 1))]
 )
-def test_many_blocks_are_light_enough(steps, told):
-    imagenet.lighter_block(block(*steps()))
-    assert told[-1].startswith("Right:"), told[-1]
+def test_many_blocks_are_light_enough(steps, ask):
+    right, text = ask(imagenet.lighter_block, block(*steps()))
+    assert right is True, text
 
 
 HEAVY = {
@@ -142,45 +128,35 @@ HEAVY = {
 
 
 @pytest.mark.parametrize("mistake", HEAVY)
-def test_a_block_is_told_what_it_lacks(mistake, told):
-    imagenet.lighter_block(HEAVY[mistake]())
-    assert told[-1].startswith("Not yet:") and mistake in told[-1]
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    """The figures that would be shown, and their alt texts."""
-    shown = []
-    for module in (pretrained, outcomes):
-        monkeypatch.setattr(module, "show", lambda figure, alt: shown.append((figure, alt)))
-    yield shown
-    plt.close("all")
+def test_a_block_is_told_what_it_lacks(mistake, ask):
+    right, text = ask(imagenet.lighter_block, HEAVY[mistake]())
+    assert right is False and mistake in text
 
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("cuts", [MANY[:8], MANY], ids=len)
-def test_maps_are_drawn_at_any_depth(cuts, drawn):
+def test_maps_are_drawn_at_any_depth(cuts, shown):
     pretrained.shrinking_maps(
         {cut: (64 >> k // 4, 64 >> k // 4, 8 + k) for k, cut in enumerate(cuts[:-1])} | {cuts[-1]: (48,)}
     )
-    ((figure, alt),) = drawn
+    ((figure, alt),) = shown
     figure.canvas.draw()
     boxes = [t.get_window_extent() for t in figure.axes[0].get_xticklabels() if t.get_text()]
     assert len(boxes) == 8 and not any(a.overlaps(b) for a, b in zip(boxes, boxes[1:], strict=False))
     assert "stem" in alt and "48" in alt
 
 
-def test_a_class_counts_once_however_many_pictures_it_has(drawn):
+def test_a_class_counts_once_however_many_pictures_it_has(shown):
     labels = np.array([0, 0, 0, 1])
     pretrained.by_class({"right": np.array([0.9, 0.9, 0.9, 0.1])}, labels, "", "right")
-    assert drawn[0][1].endswith("right 0.50.")
+    assert shown[0][1].endswith("right 0.50.")
     pretrained.sizes_and_views(
         {"as it is": np.zeros((4, 4, 3))}, {"as it is": np.array([0.9, 0.9, 0.9, 0.1])}, labels, ""
     )
-    assert drawn[1][1].endswith("as it is 0.50.")
+    assert shown[1][1].endswith("as it is 0.50.")
 
 
-def test_right_names_are_counted_and_others_are_not(drawn):
+def test_right_names_are_counted_and_others_are_not(shown):
     class Names:
         name, class_names = "it", ("espresso", "Egyptian cat", "daisy")
 
@@ -188,15 +164,17 @@ def test_right_names_are_counted_and_others_are_not(drawn):
             return [[("Egyptian cat", 0.9), ("espresso", 0.1)]] * len(pictures)
 
     assert pretrained.gallery(Names(), np.zeros((4, 8, 8, 3), "uint8"), ("cat", "coffee", "flower", "noise")) == 1
-    texts = [t.get_text() for ax in drawn[0][0].axes for t in ax.texts]
+    texts = [t.get_text() for ax in shown[0][0].axes for t in ax.texts]
     assert sum("right" in text for text in texts) == 2  # of the cat and of the coffee; a flower is no daisy
 
 
-def test_the_zoo_is_drawn_with_no_name_on_another(drawn, told):
+def test_the_zoo_is_drawn_with_no_name_on_another(shown, told, monkeypatch):
+    tables = []
+    monkeypatch.setattr("IPython.display.display", lambda table: tables.append(table.data))
     costs = outcomes.zoo_costs(lambda _: pytest.fail("the table that comes with the course fits no more"))
     assert set(costs) == set(outcomes.ZOO) | set(outcomes.INSTALLED)
     outcomes.show_zoo(costs)
-    ((figure, alt),) = drawn
+    ((figure, alt),) = shown
     edge = alt.split("dear: ")[1].rstrip(".").split(", ")
     best = [(outcomes.ZOO | outcomes.INSTALLED)[name].top1 for name in edge]
     assert best == sorted(best) and len(set(edge)) == len(edge) > 4
@@ -205,7 +183,8 @@ def test_the_zoo_is_drawn_with_no_name_on_another(drawn, told):
     boxes = [*(text.get_window_extent() for text in ax.texts), ax.get_legend().get_window_extent()]
     assert not [pair for pair in combinations(boxes, 2) if pair[0].overlaps(pair[1])]
     assert ax.bbox.x0 < min(box.x0 for box in boxes)
-    assert "VGG16" in told[0] and any("tenth of VGG16" in text for text in told[1:])
+    ((text, facts),) = told
+    assert "VGG16" in tables[0] and "tenth of VGG16" in text and facts["holds"]
 
 
 def test_the_table_of_costs_is_what_keras_builds():

@@ -6,7 +6,6 @@ import pytest
 
 from course_utils.charts import layers
 from course_utils.lessons import factors, inside, layer_tasks
-from course_utils.marking import NotYet
 from course_utils.pictures.labelled import Target
 from course_utils.sources import load_source
 
@@ -17,15 +16,6 @@ FEW, MANY = ("stem", *(f"b{k}" for k in range(1, 8))), tuple(f"block_{k}_project
 @pytest.fixture(scope="module")
 def drawings():
     return load_source("drawings")
-
-
-def told(exercise, answer):
-    """What an exercise's judge says of an answer: "" where it is right."""
-    try:
-        exercise._judge(answer)
-    except NotYet as mistake:
-        return str(mistake)
-    return ""
 
 
 def layer(kernel, bias):
@@ -44,8 +34,8 @@ def folded(factor=lambda gamma, variance, epsilon: gamma / np.sqrt(variance + ep
     return layer(conv.get_weights()[0] * by, beta - mean * by if bias is None else bias(beta, mean))
 
 
-def test_the_folded_layer_is_judged_by_what_it_computes():
-    assert told(layer_tasks.one_layer, folded()) == ""
+def test_the_folded_layer_is_judged_by_what_it_computes(ask):
+    assert ask(layer_tasks.one_layer, folded())[0] is True
     mistakes = {
         "bias is missing": folded(bias=lambda beta, mean: 0 * beta),
         "forgets that the mean": folded(bias=lambda beta, mean: beta),
@@ -57,7 +47,7 @@ def test_the_folded_layer_is_judged_by_what_it_computes():
         "Conv2D layer is asked for": "a layer",
     }
     for sentence, answer in mistakes.items():
-        assert sentence in told(layer_tasks.one_layer, answer), sentence
+        assert sentence in ask(layer_tasks.one_layer, answer)[1], sentence
 
 
 def stack(*strides, kernel=3, size=127, pool=False, dilation=1):
@@ -71,11 +61,11 @@ def stack(*strides, kernel=3, size=127, pool=False, dilation=1):
     return model
 
 
-def test_a_wide_view_is_measured():
+def test_a_wide_view_is_measured(ask):
     import keras
 
-    assert told(layer_tasks.wide_view, stack(2, 2, 2, 1)) == ""
-    assert told(layer_tasks.wide_view, stack(1, 1, 1, 1, dilation=4)) == ""  # 1 + 4 * 8 = 33
+    assert ask(layer_tasks.wide_view, stack(2, 2, 2, 1))[0] is True
+    assert ask(layer_tasks.wide_view, stack(1, 1, 1, 1, dilation=4))[0] is True  # 1 + 4 * 8 = 33
     no_size = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(1, 3)])
     mistakes = {
         "each layer adds only two": stack(1, 1, 1, 1),
@@ -87,11 +77,11 @@ def test_a_wide_view_is_measured():
         "no Keras model": 31,
     }
     for sentence, answer in mistakes.items():
-        assert sentence in told(layer_tasks.wide_view, answer), sentence
-    assert "5 convolutions" in told(layer_tasks.wide_view, stack(2, 2, 2, 2, 1))
+        assert sentence in ask(layer_tasks.wide_view, answer)[1], sentence
+    assert "5 convolutions" in ask(layer_tasks.wide_view, stack(2, 2, 2, 2, 1))[1]
 
 
-def test_a_probe_of_stripes_is_judged_by_what_was_trained():
+def test_a_probe_of_stripes_is_judged_by_what_was_trained(ask):
     import keras
 
     source = load_source("drawings")
@@ -112,16 +102,16 @@ def test_a_probe_of_stripes_is_judged_by_what_was_trained():
         return keras.Model(source.model.input, head(mean))
 
     good = probe("b1")
-    assert told(judge, good) == ""
-    assert "try another cut" in told(judge, probe("b3", steps=25))
-    assert "little more than guessing" in told(judge, probe("b6", steps=0))
-    assert "one Dense layer" in told(judge, probe("b1", wide=(8,), steps=0))
-    assert "there are 6 ways" in told(judge, probe("b1", classes=5, steps=0))
-    assert "no Keras model" in told(judge, 0.97)
+    assert ask(judge, good)[0] is True
+    assert "try another cut" in ask(judge, probe("b3", steps=25))[1]
+    assert "little more than guessing" in ask(judge, probe("b6", steps=0))[1]
+    assert "one Dense layer" in ask(judge, probe("b1", wide=(8,), steps=0))[1]
+    assert "there are 6 ways" in ask(judge, probe("b1", classes=5, steps=0))[1]
+    assert "no Keras model" in ask(judge, 0.97)[1]
     alone = keras.Sequential([keras.Input((64, 64, 3)), keras.layers.Flatten(), keras.layers.Dense(6)])
-    assert "no layer of the source" in told(judge, alone)
+    assert "no layer of the source" in ask(judge, alone)[1]
     source.model.get_layer("stem_conv").kernel.assign_add(np.full((7, 7, 3, 24), 0.01))
-    assert "stem_conv" in told(judge, good)
+    assert "stem_conv" in ask(judge, good)[1]
 
 
 def test_hints_are_there():

@@ -7,26 +7,8 @@ from helpers import complains
 from course_utils import lesson
 from course_utils.charts import wordmaps
 from course_utils.errors import SourceUnavailable
-from course_utils.figures import use_style
 from course_utils.lessons import sentences, vectors
 from course_utils.words import TextTarget, WordVectors
-
-
-@pytest.fixture
-def told(monkeypatch):
-    """What exercises and claims say: (text, facts)."""
-    said = []
-    monkeypatch.setattr(lesson, "_tell", lambda mark, colour, text, facts: said.append((text, facts)))
-    return said
-
-
-@pytest.fixture
-def shown(monkeypatch):
-    """The figures that are shown: (figure, alt text)."""
-    use_style()
-    pictures = []
-    monkeypatch.setattr(wordmaps, "show", lambda figure, alt: pictures.append((figure, alt)))
-    return pictures
 
 
 def source(words, rows=None, seed=0):
@@ -232,12 +214,6 @@ def test_misspelt_words_have_their_letters():
 # Exercises
 
 
-def asked(exercise, answer, told):
-    told.clear()
-    exercise(answer)
-    return told[0]
-
-
 PAIRS = [(f"c{letter}", f"d{letter}") for letter in "abcdefg"]
 
 
@@ -253,9 +229,9 @@ def with_direction(step=1.0, spread=1.0):
     return source([*words, *(f"r{k}" for k in range(200))], np.concatenate([starts, ends, near, rest]))
 
 
-def test_a_relation_is_right_where_arithmetic_is_needed(told):
-    text, facts = asked(sentences.relation_in(with_direction()), PAIRS, told)
-    assert facts["right"] is True and "of 42 questions" in text
+def test_a_relation_is_right_where_arithmetic_is_needed(ask):
+    right, text = ask(sentences.relation_in(with_direction()), PAIRS)
+    assert right is True and "of 42 questions" in text
 
 
 @pytest.mark.parametrize(
@@ -268,18 +244,18 @@ def test_a_relation_is_right_where_arithmetic_is_needed(told):
         ([(f"r{2 * k}", f"r{2 * k + 1}") for k in range(8)], "the same relation"),
     ],
 )
-def test_what_is_wrong_with_pairs_is_told(told, pairs, words):
-    text, facts = asked(sentences.relation_in(with_direction()), pairs, told)
-    assert facts["right"] is False and words in text
+def test_what_is_wrong_with_pairs_is_told(ask, pairs, words):
+    right, text = ask(sentences.relation_in(with_direction()), pairs)
+    assert right is False and words in text
 
 
-def test_pairs_of_the_lesson_and_plain_neighbours_are_no_discovery(told):
+def test_pairs_of_the_lesson_and_plain_neighbours_are_no_discovery(ask):
     known = source(everything())
     old = [("big", "bigger"), *(pair for pair in zip(list(known.words)[:6], list(known.words)[6:12], strict=True))]
-    text, facts = asked(sentences.relation_in(known), old, told)
-    assert facts["right"] is False and "lesson's" in text
-    text, facts = asked(sentences.relation_in(with_direction(step=0.05)), PAIRS, told)
-    assert facts["right"] is False and "not needed" in text
+    right, text = ask(sentences.relation_in(known), old)
+    assert right is False and "lesson's" in text
+    right, text = ask(sentences.relation_in(with_direction(step=0.05)), PAIRS)
+    assert right is False and "not needed" in text
 
 
 def of_strings(answer):
@@ -306,38 +282,38 @@ def matches(pattern):
 IN_ORDER = TextTarget("numbers", "?", *2 * (np.array(["a b c d e f g h"] * 20), np.zeros(20, int)), ("one",))
 
 
-def test_a_model_that_sees_the_order(told):
+def test_a_model_that_sees_the_order(ask):
     exercise = sentences.order_in(IN_ORDER)
-    text, facts = asked(exercise, matches("a b c.*"), told)
-    assert facts["right"] is True and "100 %" in text
+    right, text = ask(exercise, matches("a b c.*"))
+    assert right is True and "100 %" in text
 
 
 @pytest.mark.parametrize(
     "pattern, words",
     [(".*a.*", "the same answer to every text"), ("[^a].*", "1 stands for"), (".*[abc] .*[defgh].*", "65 % are asked")],
 )
-def test_a_model_that_does_not_see_it(told, pattern, words):
-    text, facts = asked(sentences.order_in(IN_ORDER), matches(pattern), told)
-    assert facts["right"] is False and words in text
+def test_a_model_that_does_not_see_it(ask, pattern, words):
+    right, text = ask(sentences.order_in(IN_ORDER), matches(pattern))
+    assert right is False and words in text
 
 
-def test_an_average_is_recognised(told):
+def test_an_average_is_recognised(ask):
     import tensorflow as tf
 
     texts = TextTarget("n", "?", *2 * (np.array([f"a {'b ' * k}c" for k in range(9)]), np.zeros(9, int)), ("one",))
     lengths = of_strings(lambda x: tf.cast(tf.strings.length(x) > 9, "float32"))
-    text, facts = asked(sentences.order_in(texts), lengths, told)
-    assert facts["right"] is False and "averages" in text
+    right, text = ask(sentences.order_in(texts), lengths)
+    assert right is False and "averages" in text
 
 
-def test_a_model_of_numbers_and_no_model_are_told_apart(told):
+def test_a_model_of_numbers_and_no_model_are_told_apart(ask):
     import keras
 
     numbers = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
     for answer, words in ((numbers, "takes numbers"), (3, "Keras model itself")):
         for exercise in (sentences.animal_or_thing, sentences.order_in(IN_ORDER)):
-            text, facts = asked(exercise, answer, told)
-            assert facts["right"] is False and words in text
+            right, text = ask(exercise, answer)
+            assert right is False and words in text
 
 
 @pytest.fixture
@@ -360,21 +336,21 @@ def one_of(some):
     return "|".join(some)
 
 
-def test_who_sorts_new_names(names, told):
+def test_who_sorts_new_names(names, ask):
     train, labels, test, test_labels = names
     animals = [name for name, y in zip(train + test, [*labels, *test_labels], strict=True) if y]
-    text, facts = asked(sentences.animal_or_thing, matches(one_of(animals)), told)
-    assert facts["right"] is True and "977 new names" in text
+    right, text = ask(sentences.animal_or_thing, matches(one_of(animals)))
+    assert right is True and "977 new names" in text
     known = [name for name, y in zip(train, labels, strict=True) if y]
-    text, facts = asked(sentences.animal_or_thing, matches(one_of(known)), told)
-    assert facts["right"] is False and "not the words of new ones" in text
+    right, text = ask(sentences.animal_or_thing, matches(one_of(known)))
+    assert right is False and "not the words of new ones" in text
     things = [name for name in train + test if name not in animals]
-    text, facts = asked(sentences.animal_or_thing, matches(one_of(things)), told)
-    assert facts["right"] is False and "1 stands for an animal" in text
-    text, facts = asked(sentences.animal_or_thing, matches(one_of(["tench", "hen"])), told)
-    assert facts["right"] is False and "training names yet" in text
+    right, text = ask(sentences.animal_or_thing, matches(one_of(things)))
+    assert right is False and "1 stands for an animal" in text
+    right, text = ask(sentences.animal_or_thing, matches(one_of(["tench", "hen"])))
+    assert right is False and "training names yet" in text
 
 
-def test_answers_to_every_text_alike_are_no_model(told):
-    text, facts = asked(sentences.animal_or_thing, matches(".*"), told)
-    assert facts["right"] is False and "same answer" in text
+def test_answers_to_every_text_alike_are_no_model(ask):
+    right, text = ask(sentences.animal_or_thing, matches(".*"))
+    assert right is False and "same answer" in text

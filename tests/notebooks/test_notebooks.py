@@ -60,3 +60,17 @@ def test_nbval_finds_it_alike(path, tmp_path):
     command = [sys.executable, "-m", "pytest", *options, path.name]
     nbval = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert nbval.returncode == 0, nbval.stdout
+
+
+@pytest.mark.long
+def test_what_the_readme_shows_first_runs_and_reaches_what_its_picture_says():
+    text = (ROOT / "README.md").read_text("utf-8")
+    shown = re.search(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)[1]
+    judged = (
+        "known, asked = target.test_labels[::5], source.preprocess(target.test_pictures[::5])\n"
+        "print(100 * (model.predict(asked, verbose=0).argmax(1) == known).mean())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", shown + judged], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    said = int(re.search(r"new head is right in (\d+) %", text)[1])
+    assert abs(float(done.stdout.splitlines()[-1]) - said) < 6

@@ -8,13 +8,13 @@ from course_utils.authoring import execution
 
 pytestmark = pytest.mark.real
 
-PLACES = {  # which parameters take the folder of photographs, and the size at which a whole network trains in time
+PLACES = {  # which parameters take the folder of photographs
     "02": {},
     "03": {"FOLDER": "flowers5"},
     "04": {"FOLDER": "flowers5"},
     "05": {"FOLDER": "flowers5"},
-    "06": {"FOLDER": "flowers5", "PIXELS": 96},
-    "07": {"FOLDER": "flowers5", "PIXELS": 96},
+    "06": {"FOLDER": "flowers5"},
+    "07": {"FOLDER": "flowers5"},
     "08": {},
     "09": {"FOLDER": "flowers5"},
 }
