@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from typing import Any
 
+from .errors import NotSetUp
 from .marking import NotYet
 
 last_seed = 0  # that `start` was given
@@ -45,13 +46,24 @@ def start(seed: int = 0) -> None:
     """Import TensorFlow without its banners, seed Python, NumPy and Keras, and set the style of the figures.
 
     `TF_CPP_MIN_LOG_LEVEL` alone leaves lines on stderr while TensorFlow is imported and looks for devices. Warnings
-    of Python's are shown as plain text from then on.
+    of Python's are shown as plain text from then on. Raises `NotSetUp` where Keras is set to calculate in another way
+    than the course does.
     """
+    if (backend := os.environ["KERAS_BACKEND"]) != "tensorflow":  # not set otherwise, by the package
+        raise NotSetUp(
+            f"Keras is set to {backend}, and the course needs tensorflow: unset the variable KERAS_BACKEND, and "
+            "restart the kernel."
+        )
     with _quiet_stderr():
         import keras
         import tensorflow as tf
 
         tf.config.list_physical_devices()
+    if (order := keras.config.image_data_format()) != "channels_last":
+        raise NotSetUp(
+            f"Keras is set to {order}, an old setting: delete the file keras.json that `course doctor` names, and "
+            "restart the kernel."
+        )
     tf.get_logger().setLevel("ERROR")  # its advice on retracing would stand among a lesson's outputs
     warnings.showwarning = _warn_plainly
     keras.utils.set_random_seed(seed)

@@ -70,7 +70,8 @@ def _kept(model, inputs: np.ndarray, prepare: Callable, grid: int, *key: np.ndar
             run(tf.constant(prepare(inputs[start : start + BATCH])))
             for start in bar(range(0, len(inputs), BATCH), label="features", unit="batches")
         ]
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        # A type that files can hold: with mixed_bfloat16, NumPy itself has none for it.
+        return {name: np.concatenate([tf.cast(part[name], tf.float32) for part in parts]) for name in parts[0]}
 
     architecture = json.loads(model.to_json())["config"] | {"name": ""}  # Keras numbers the names of unnamed models
     return cached_arrays(fingerprint(architecture, grid, inputs, *key, *model.get_weights()), compute)

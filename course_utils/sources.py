@@ -51,8 +51,8 @@ class Source(Network):
         """
         if not self.class_names:
             raise NoClassifier(
-                f"{self.name} has no classifier that gives probabilities: "
-                "load it with classifier=True where it has one, or put a head of your own on it."
+                f"{self.name} as it is loaded has no classifier that gives probabilities (a softmax at its end): put a "
+                "head of your own on it, or load a source that has one with classifier=True."
             )
         pictures = checked(pictures)
         parts = range(0, len(pictures), CHUNK)
@@ -108,7 +108,7 @@ def load_source(
     `UnsuitableModel`.
     """
     name = str(name)
-    is_file = name.endswith(".keras")
+    is_file = name.lower().endswith(".keras")
     if preprocess is not None and not is_file:
         raise UnknownPreprocessing(f"'{name}' knows how to scale its pictures: leave out preprocess=.")
     if input_size is not None:
@@ -125,7 +125,7 @@ def load_source(
         downloads.silent_hosts.clear()  # asked for by name: look again, the network may be back
         loaded = load_application(ZOO[name], classifier, input_size)
     elif is_file:
-        loaded = load_file(Path(name), classifier, input_size, preprocess)
+        loaded = load_file(Path(name).expanduser(), classifier, input_size, preprocess)
     else:
         raise UnknownSource(_unknown(name))
     print(loaded.provenance)

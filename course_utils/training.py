@@ -6,6 +6,7 @@ import numpy as np
 
 from .errors import CourseError
 from .progress import bar
+from .transfer import every_layer, named_weights
 
 
 def progress_callback(label: str = "training"):
@@ -88,13 +89,15 @@ def layer_rates(model, rates: dict[str, float], optimizer=None):
 def gradient_norms(model, x: np.ndarray, y: np.ndarray, loss=None) -> dict[str, float]:
     """Norm of the loss's gradient for each trainable layer, on one batch, in inference mode; nothing is changed.
 
+    The layers of models within the model count one by one.
+
     `x` is the model's own input, `y` the labels; `loss` defaults to sparse categorical cross-entropy on probabilities.
     """
     import keras
     import tensorflow as tf
 
     loss = loss or keras.losses.SparseCategoricalCrossentropy()
-    layers = [layer for layer in model.layers if layer.trainable_variables]
+    layers = [layer for layer in every_layer(model) if layer.trainable_variables]
     with tf.GradientTape() as tape:
         value = loss(y, model(x, training=False))
     gradients = tape.gradient(value, [[v.value for v in layer.trainable_variables] for layer in layers])
@@ -116,9 +119,9 @@ def drift(model, before: dict[str, np.ndarray], blocks: dict[str, str]) -> dict[
     """
     change: dict[str, float] = dict.fromkeys(blocks.values(), 0.0)
     size = dict(change)
-    for weight in model.weights:
+    for name, weight in named_weights(model).items():
         block = blocks.get(weight.path.split("/")[-2])
         if block is not None:
-            change[block] += float(np.sum((np.asarray(weight) - before[weight.path]) ** 2))
-            size[block] += float(np.sum(before[weight.path] ** 2))
+            change[block] += float(np.sum((np.asarray(weight) - before[name]) ** 2))
+            size[block] += float(np.sum(before[name] ** 2))
     return {block: (change[block] / size[block]) ** 0.5 if size[block] else 0.0 for block in change}

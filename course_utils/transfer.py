@@ -3,6 +3,8 @@
 Yosinski et al. 2014, "How transferable are features in deep neural networks?", is where the scheme comes from.
 """
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,31 +60,39 @@ def add_head(prefix, classes: int = 0, grid: int = 1):
     return keras.Model(prefix.input, x, name=f"{prefix.name}_with_head")
 
 
+def every_layer(model) -> Iterator:
+    """The layers of a Keras model from input to output, those of models within it in their place."""
+    for layer in model.layers:
+        yield from every_layer(layer) if hasattr(layer, "layers") else [layer]
+
+
 def freeze(model) -> None:
     """Set every layer's `trainable` to False, one by one. Compile again for `fit` to know of it."""
-    for layer in model.layers:
+    for layer in every_layer(model):
         layer.trainable = False
 
 
 def unfreeze(model, first: str) -> list[str]:
     """Make the layers from `first` on trainable, all but BatchNorm, and return their names.
 
-    An unfrozen BatchNorm layer would replace its stored statistics by those of a small target set while `fit` runs,
-    whatever `training=` the prefix was called with (Keras 3.15). Compile again for `fit` to know of it. Raises
-    `UnknownCut` where the model has no layer of that name.
+    `first` may name a layer of a model within the model, or that model itself. An unfrozen BatchNorm layer would
+    replace its stored statistics by those of a small target set while `fit` runs, whatever `training=` the prefix was
+    called with (Keras 3.15). Compile again for `fit` to know of it. Raises `UnknownCut` where there is no such layer.
     """
     import keras
 
-    names = [layer.name for layer in model.layers]
-    if first not in names:
-        raise UnknownCut(f"The model has no layer named '{first}' to unfreeze from: choose one of {', '.join(names)}.")
-    if not model.trainable:  # then no layer would train, whatever its own flag says
-        flags = [layer.trainable for layer in model.layers]
-        model.trainable = True
-        for layer, flag in zip(model.layers, flags, strict=True):
-            layer.trainable = flag
+    layers = list(every_layer(model))
+    inner = next((one for one in model.layers if one.name == first and hasattr(one, "layers")), None)
+    begin = next(every_layer(inner), None) if inner else next((one for one in layers if one.name == first), None)
+    if begin is None:
+        names = ", ".join(layer.name for layer in layers)
+        raise UnknownCut(f"The model has no layer named '{first}' to unfreeze from: choose one of {names}.")
+    flags = [layer.trainable for layer in layers]
+    model.trainable = True  # a model that is frozen itself trains no layer, whatever the layer's own flag says
+    for layer, flag in zip(layers, flags, strict=True):
+        layer.trainable = flag
     changed = []
-    for layer in model.layers[names.index(first) :]:
+    for layer in layers[layers.index(begin) :]:
         layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
         if layer.trainable_weights:
             changed.append(layer.name)
@@ -100,9 +110,9 @@ class ParameterRow:
 
 
 def parameter_table(model) -> list[ParameterRow]:
-    """One row for each layer that has parameters, from input to output."""
+    """One row for each layer that has parameters, from input to output, those of models within the model too."""
     rows = []
-    for layer in model.layers:
+    for layer in every_layer(model):
         trained, frozen = _size(layer.trainable_weights), _size(layer.non_trainable_weights)
         if trained or frozen:
             rows.append(ParameterRow(layer.name, tuple(layer.output.shape[1:]), trained, frozen))
@@ -113,19 +123,32 @@ def _size(weights) -> int:
     return sum(int(np.prod(weight.shape)) for weight in weights)
 
 
+def named_weights(model) -> dict:
+    """Every weight of the model by its path; of several with one path, the later ones by "path (2)" and so on."""
+    named: dict = {}
+    for weight in model.weights:
+        name, k = weight.path, 1
+        while name in named:
+            k += 1
+            name = f"{weight.path} ({k})"
+        named[name] = weight
+    return named
+
+
 def snapshot(model) -> dict[str, np.ndarray]:
-    """A copy of every weight of the model, BatchNorm's statistics too, by the variable's path."""
-    return {w.path: np.asarray(w).copy() for w in model.weights}
+    """A copy of every weight of the model, BatchNorm's statistics too, by the names of `named_weights`."""
+    return {name: np.asarray(weight).copy() for name, weight in named_weights(model).items()}
 
 
 def moved(model, before: dict[str, np.ndarray]) -> dict[str, float]:
     """How far each weight has moved since `snapshot`: norm of the change over norm of the weight before.
 
-    Flags and `summary()` only say what should train; this says what did. Exactly 0.0 means untouched.
+    Flags and `summary()` only say what should train; this says what did. Exactly 0.0 means untouched, and `inf` that
+    the weight was zero before, as a new bias is: for such a one there is no share.
     """
     change = {}
-    for w in model.weights:
-        now, then = np.asarray(w), before[w.path]
-        distance = float(np.linalg.norm(now - then))
-        change[w.path] = distance / max(float(np.linalg.norm(then)), 1e-12) if distance else 0.0
+    for name, weight in named_weights(model).items():
+        now, then = np.asarray(weight), before[name]
+        distance, size = float(np.linalg.norm(now - then)), float(np.linalg.norm(then))
+        change[name] = distance / size if size else (math.inf if distance else 0.0)
     return change

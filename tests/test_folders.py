@@ -11,7 +11,7 @@ from helpers import complains
 from PIL import Image
 
 from course_utils.errors import BadInputSize, BadPictures, BadTarget
-from course_utils.pictures import kept
+from course_utils.pictures import kept, reading
 from course_utils.pictures.folders import folder_target
 from course_utils.pictures.reading import read_picture
 from course_utils.targets import load_target
@@ -83,6 +83,96 @@ def test_of_three_parts_the_test_is_the_test(tmp_path, capsys):
     assert "train/ and val/ to train" in capsys.readouterr().out
 
 
+SPLITS = {  # of a folder: its training and its test part
+    "other names": ("training_set", "test_set"),
+    "a folder more in each part": ("seg_train/seg_train", "seg_test/seg_test"),
+    "a folder more around it all": ("animals/train", "animals/test"),
+    "several folders around": ("download/animals/imgs_train", "download/animals/imgs_val"),
+}
+
+
+@pytest.mark.parametrize("how", SPLITS)
+def test_a_split_is_known_by_its_structure(tmp_path, capsys, how):
+    train, test = SPLITS[how]
+    write(tmp_path / train, {"ant": 3, "bee": 2, "cow": 2})
+    write(tmp_path / test, {"ant": 1, "bee": 4, "cow": 2}, start=1)
+    target = folder_target(tmp_path, side=16)
+    assert target.class_names == ("ant", "bee", "cow") and target.name == tmp_path.name
+    assert np.bincount(target.labels).tolist() == [3, 2, 2] and np.bincount(target.test_labels).tolist() == [1, 4, 2]
+    told = capsys.readouterr().out
+    assert "the folder's own split" in told and len(told.splitlines()) == 1
+    assert ("all of it lies in" in told) == ("around" in how)
+
+
+def test_what_is_no_part_of_a_split_is_named(tmp_path, capsys):
+    for k, part in enumerate(("seg_train", "seg_test")):
+        write(tmp_path / part, {"a": 3, "b": 3}, start=k)
+    write(tmp_path, {"seg_pred": 4})
+    assert len(folder_target(tmp_path, side=16).labels) == 6
+    assert "left aside: seg_pred/" in capsys.readouterr().out
+
+
+def test_classes_in_a_folder_of_their_own_are_found_and_said(tmp_path, capsys):
+    write(tmp_path / "flowers", {"daisy": 4, "rose": 4})
+    assert folder_target(tmp_path, side=16).class_names == ("daisy", "rose")
+    assert "all of it lies in flowers/" in capsys.readouterr().out
+
+
+def test_where_parts_of_a_split_and_classes_look_alike_it_is_asked(tmp_path):
+    for k, name in enumerate(("cats", "dogs")):
+        write(tmp_path / name, {"indoor": 3, "outdoor": 3}, start=k)
+    with complains(BadTarget, "cats and dogs", "name them train and test", "side by side"):
+        folder_target(tmp_path, side=16)
+    for k, name in enumerate(("cats", "dogs")):  # folders of other names belong to the class
+        write(tmp_path / "other" / name, {f"{name}1": 3, f"{name}2": 3}, start=k)
+    assert folder_target(tmp_path / "other", side=16).class_names == ("cats", "dogs")
+
+
+def test_one_name_in_two_spellings_is_one_class(tmp_path):
+    composed, apart = "caf\u00e9", "cafe\u0301"
+    write(tmp_path / "train", {composed: 3, "Tea": 3})
+    write(tmp_path / "test", {apart: 2, "tea": 2}, start=1)
+    target = folder_target(tmp_path, side=16)
+    assert target.class_names == ("Tea", composed) and np.bincount(target.test_labels).tolist() == [2, 2]
+
+
+def test_a_class_of_which_nothing_can_be_read_is_named(tmp_path, capsys):
+    write(tmp_path, {"a": 4, "b": 4})
+    (tmp_path / "owls").mkdir()
+    (tmp_path / "owls" / "1.heic").write_bytes(b"x")
+    assert folder_target(tmp_path, side=16).class_names == ("a", "b")
+    assert "no file can be read are left out, 1 of them: owls" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_a_picture_in_two_classes_is_used_in_neither(tmp_path, capsys, given):
+    roots = [tmp_path / part for part in ("train", "test")] if given else [tmp_path]
+    for k, root in enumerate(roots):
+        write(root, {"a": 4, "b": 4}, start=k)
+    same = picture(77)
+    for place in (roots[0] / "a" / "same.png", roots[-1] / "b" / "same.png"):
+        same.save(place)
+    target = folder_target(tmp_path, side=16)
+    assert len(target.labels) + len(target.test_labels) == 8 * len(roots)
+    kept = read_picture(roots[0] / "a" / "same.png", 16).tobytes()
+    assert kept not in bytes_of(target.pictures) + bytes_of(target.test_pictures)
+    told = capsys.readouterr().out
+    assert "two classes" in told and told.count("same.png") == 2 and "Leakage" not in told
+
+
+def test_a_picture_too_large_to_be_read_safely_says_so_and_a_large_jpeg_is_read(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(reading, "MOST_MEGAPIXELS", 0.3)
+    monkeypatch.setattr("course_utils.pictures.folders.MOST_MEGAPIXELS", 0.3)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # Pillow itself would refuse all of them
+    write(tmp_path, {"a": 4, "b": 4})
+    picture(5, (600, 800)).save(tmp_path / "a" / "large.png")
+    picture(5, (600, 800)).save(tmp_path / "b" / "large.jpg")
+    target = folder_target(tmp_path, side=16)
+    assert len(target.labels) + len(target.test_labels) == 9 and Image.MAX_IMAGE_PIXELS == 1000
+    told = capsys.readouterr().out
+    assert "megapixels were left out, 1 of them: a/large.png" in told and "Damaged" not in told
+
+
 def test_folders_within_belong_to_the_class_and_hidden_ones_do_not(tmp_path, capsys):
     write(tmp_path, {"a": 4, "b": 4, ".c": 4, "b/.ipynb_checkpoints": 3, "a/.d": 2})
     write(tmp_path / "b", {"more": 2}, start=1)
@@ -116,7 +206,7 @@ def test_a_targets_name_may_be_a_path(tmp_path, monkeypatch):
 # What a file may hold
 
 
-@pytest.mark.parametrize("ending", ["jpg", "JPEG", "png", "PNG", "bmp", "gif", "webp"])
+@pytest.mark.parametrize("ending", ["jpg", "JPEG", "jfif", "png", "PNG", "bmp", "gif", "webp", "tif"])
 def test_every_format_is_read(tmp_path, ending):
     kept = picture(3, (32, 32))
     kept.save(tmp_path / f"one.{ending}", **({} if ending in ("gif", "bmp") else {"quality": 95}))
@@ -236,24 +326,24 @@ def test_leakage_in_a_given_split_is_said_and_changes_nothing(tmp_path, capsys):
     write(tmp_path / "train", {"a": 3, "b": 3})
     write(tmp_path / "test", {"a": 3, "b": 3}, start=1)
     Image.open(tmp_path / "train" / "a" / "01.png").save(
-        tmp_path / "test" / "b" / "copy.bmp"
+        tmp_path / "test" / "a" / "copy.bmp"
     )  # another file, same pixels
     target = folder_target(tmp_path, side=16)
     assert len(target.test_labels) == 7
     text = capsys.readouterr().out
-    assert "Leakage" in text and "1 of them: test/b/copy.bmp; the first is the same as train/a/01.png" in text
+    assert "Leakage" in text and "1 of them: test/a/copy.bmp; the first is the same as train/a/01.png" in text
 
 
 def test_copies_are_left_out_before_a_split_is_drawn(tmp_path, capsys):
     write(tmp_path, {"a": 8, "b": 8})
     for k in range(8):
-        Image.open(tmp_path / "a" / f"{k:02}.png").save(tmp_path / "b" / f"copy{k}.bmp")
+        Image.open(tmp_path / "a" / f"{k:02}.png").save(tmp_path / "a" / f"copy{k}.bmp")
     target = folder_target(tmp_path, side=16)
     every = bytes_of(target.pictures) + bytes_of(target.test_pictures)
     assert len(every) == len(set(every)) == 16
     assert np.bincount(target.test_labels).tolist() == [2, 2]
     text = capsys.readouterr().out
-    assert "Copies were left out" in text and "8 of them: b/copy0.bmp, " in text and "the same as a/00.png" in text
+    assert "Copies were left out" in text and "8 of them: a/copy0.bmp, " in text and "the same as a/00.png" in text
 
 
 def test_a_long_folder_shows_a_bar(tmp_path, monkeypatch):
@@ -313,10 +403,6 @@ def unlabelled_test(folder):
     loose(folder / "test")
 
 
-def training_only(folder):
-    write(folder, {"train/a": 2, "train/b": 2})
-
-
 def copies_only(folder):
     write(folder, {"a": 4, "b": 1})
     for k in range(3):
@@ -337,7 +423,6 @@ def copies_only(folder):
         (no_test_class, ["no test picture of class 'c'"]),
         (no_training_class, ["no training picture of class 'd'"]),
         (unlabelled_test, ["test", "lie side by side"]),
-        (training_only, ["one class only, 'train'"]),
         (copies_only, ["no test picture of class 'b'", "copies"]),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

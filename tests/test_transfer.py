@@ -193,9 +193,55 @@ def test_moved_is_the_relative_change():
     change = moved(model, before)
     assert change.pop(kernel.path) == pytest.approx(0.2)
     assert set(change.values()) == {0.0} and len(change) == 3
-    model.get_layer("two").bias.assign([2])  # from zero: the ratio is huge, not undefined
-    assert np.isfinite(moved(model, before)[model.get_layer("two").bias.path])
-    assert moved(model, before)[model.get_layer("two").bias.path] > 1e6
+    model.get_layer("two").bias.assign([2])
+    assert moved(model, before)[model.get_layer("two").bias.path] == np.inf  # of nothing there is no share
+
+
+def test_of_two_layers_with_one_path_each_has_its_own_entry():
+    import keras
+
+    left, right = (
+        keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, name="conv")], name=name) for name in ("a", "b")
+    )
+    pixels = keras.Input((2,))
+    model = keras.Model(pixels, left(pixels) + right(pixels))
+    before = snapshot(model)
+    assert len(before) == len(model.weights) == 4
+    right.layers[0].kernel.assign_add(np.ones((2, 2)))
+    assert sum(change > 0 for change in moved(model, before).values()) == 1
+
+
+def with_base_inside():
+    """As the official tutorials build it: scaling, a base, pooling and a head, of which the base is a model."""
+    import keras
+    from keras import layers
+
+    maps = keras.Input((8, 8, 3))
+    z = layers.Conv2D(4, 3, name="conv1", use_bias=False)(maps)
+    z = layers.BatchNormalization(name="norm1")(z)
+    z = layers.Conv2D(4, 3, name="conv2")(z)
+    base = keras.Model(maps, layers.BatchNormalization(name="norm2")(z), name="base")
+    pixels = keras.Input((8, 8, 3))
+    z = layers.GlobalAveragePooling2D(name="pool")(base(layers.Rescaling(1 / 255)(pixels)))
+    return keras.Model(pixels, layers.Dense(2, activation="softmax", name="head")(z))
+
+
+@pytest.mark.parametrize("first", ["base", "conv2"])
+def test_a_base_within_the_model_is_unfrozen_layer_by_layer_and_its_batchnorm_stays(first):
+    model = with_base_inside()
+    freeze(model)
+    assert not model.trainable_weights
+    expected = [*["conv1"] * (first == "base"), "conv2", "head"]
+    assert unfreeze(model, first) == expected
+    before = snapshot(model)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    rng = np.random.default_rng(0)
+    model.fit(rng.uniform(0, 255, (16, 8, 8, 3)), rng.integers(0, 2, 16), verbose=0)
+    assert {path.split("/")[-2] for path, change in moved(model, before).items() if change > 0} == set(expected)
+    assert [row.layer for row in parameter_table(model)] == ["conv1", "norm1", "conv2", "norm2", "head"]
+    assert set(gradient_norms(model, rng.uniform(0, 255, (4, 8, 8, 3)).astype("float32"), np.arange(4) % 2)) == set(
+        expected
+    )
 
 
 def test_what_cannot_be_cut_or_unfrozen_is_refused(source):

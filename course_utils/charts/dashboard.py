@@ -6,7 +6,7 @@ import traceback
 
 from ..figures import show
 from ..training import accuracy, drift, gradient_norms
-from ..transfer import snapshot
+from ..transfer import every_layer, snapshot
 from .tuning import training_panels
 from .widgets import drawn, show_widget
 
@@ -17,9 +17,10 @@ def dashboard(model, batch: tuple, held_out: tuple, blocks: dict[str, str], ever
     """A Keras callback that draws how training goes, for `fit(..., callbacks=[dashboard(...)])`.
 
     `batch` and `held_out` are (x, y) with the model's own inputs and class indices: gradients are taken on the first,
-    accuracy is measured on both. `blocks` maps each layer's name to its block's, shallow to deep. All is measured every
-    `every` steps, and changes nothing of the training. Jupyter's button that interrupts the kernel ends the training
-    after the step that runs, without an error; pressed again, it interrupts as usual.
+    accuracy is measured on both. `blocks` maps each layer's name to its block's, shallow to deep; that of a model
+    within the model stands for all its layers, and layers without one are passed over. All is measured every `every`
+    steps, and changes nothing of the training. Jupyter's button that interrupts the kernel ends the training after the
+    step that runs, without an error; pressed again, it interrupts as usual.
 
     The callback's `history` maps "step", "loss", "batch" and "held out" (accuracies in per cent) to lists, and
     "gradient" and "drift" to lists by block: norms, and the change of a block's weights over their size before, in per
@@ -37,11 +38,16 @@ def dashboard(model, batch: tuple, held_out: tuple, blocks: dict[str, str], ever
     return callback
 
 
+def _of_every_layer(model, blocks: dict[str, str]) -> dict[str, str]:
+    within = [layer for layer in model.layers if layer.name in blocks and hasattr(layer, "layers")]
+    return {one.name: blocks[layer.name] for layer in within for one in every_layer(layer)} | blocks
+
+
 class _Measurements:
     """What is measured of a model while it trains, as `history`."""
 
     def __init__(self, model, batch: tuple, held_out: tuple, blocks: dict[str, str]):
-        self._model, self._batch, self._blocks = model, batch, blocks
+        self._model, self._batch, self._blocks = model, batch, _of_every_layer(model, blocks)
         self._sets = {"batch": batch, "held out": held_out}
         self.history: dict = {name: [] for name in ("step", "loss", *self._sets)} | {"gradient": {}, "drift": {}}
 
@@ -57,7 +63,8 @@ class _Measurements:
             history[name].append(100 * accuracy(self._model, x, y))
         squares: dict[str, float] = dict.fromkeys(self._blocks.values(), 0.0)
         for layer, norm in gradient_norms(self._model, *self._batch).items():
-            squares[self._blocks[layer]] += norm**2
+            if layer in self._blocks:
+                squares[self._blocks[layer]] += norm**2
         drifted = drift(self._model, self._start, self._blocks)
         for block, square in squares.items():
             history["gradient"].setdefault(block, []).append(square**0.5)

@@ -1,6 +1,5 @@
 """Judges of models that exercises ask for: what they reach on test pictures, and whether their base has moved."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,15 +9,10 @@ from ..marking import require
 from ..pictures.labelled import Target
 from ..probing import cut_features, linear_probe
 from ..sources import Source
+from ..transfer import every_layer
 
 TEST = 300  # test pictures that a model is measured on
 State = dict[str, list[np.ndarray]]  # of each layer's name: its weights
-
-
-def every_layer(model) -> Iterator:
-    """The layers of a Keras model, those of models within it too."""
-    for layer in model.layers:
-        yield from every_layer(layer) if hasattr(layer, "layers") else [layer]
 
 
 def state_of(model) -> State:

@@ -7,7 +7,8 @@ from ..marking import close, require
 from ..pictures.labelled import Target
 from ..sources import Source
 from ..targets import load_target
-from .judged_models import every_layer, require_untouched, state_of
+from ..transfer import every_layer
+from .judged_models import require_untouched, state_of
 
 BAR = 80.0  # per cent right, of the exercise on stripes
 

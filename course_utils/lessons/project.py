@@ -8,9 +8,12 @@ import numpy as np
 
 from ..pictures.arrays import resized
 from ..pictures.labelled import Target
+from ..pictures.listing import given_split, opened
 from ..pictures.reading import ENDINGS
 from ..sources import Source
 from ..targets import load_target
+
+KERAS_READS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")  # image_dataset_from_directory, Keras 3.15
 
 
 class Workshop:
@@ -99,8 +102,14 @@ def faulty_folder(target: Target) -> Path:
 
 
 def training_part(folder: Path) -> Path:
-    """Where the folders of the classes are that are trained on."""
-    return folder / "train" if (folder / "train").is_dir() else folder
+    """Where the folders of the classes are that are trained on; sample pictures where Keras's own tool reads none."""
+    split = given_split(opened(folder))
+    place = split.train[0] if split else opened(folder)
+    if any(path.suffix.lower() in KERAS_READS for path in place.rglob("*")):
+        return place
+    print(f"Keras's own tool reads {', '.join(KERAS_READS)} only, so it is shown with the sample pictures.")
+    write_surfaces(Path("samples"), 30, 0)
+    return Path("samples/train")
 
 
 def first_batch(data) -> None:
@@ -128,6 +137,6 @@ def sized(pictures: np.ndarray, source: Source) -> np.ndarray:
 
 def a_test_file(folder: Path) -> Path:
     """Some picture of the folder, where there is a test part one of that."""
-    parts = [folder / part for part in ("test", "val", "validation")]
-    place = next((part for part in parts if part.is_dir()), folder)
+    split = given_split(opened(folder))
+    place = split.test[0] if split else folder
     return sorted(path for path in place.rglob("*") if path.suffix.lower() in ENDINGS)[0]

@@ -7,6 +7,8 @@ from ..errors import BadInputSize, CourseError, DamagedFile, UnknownPreprocessin
 from . import cuts
 from .network import Network, Scaling, numbered_classes
 
+_ARITHMETIC = ("TrueDivide", "Divide", "Multiply", "Subtract", "Add")  # as keras.applications' preprocess_input leaves
+
 
 def load_file(path: Path, classifier: bool, input_size: tuple[int, int] | None, preprocess: Scaling | None) -> Network:
     """The network in a file. Raises `UnknownSource`, `DamagedFile`, `BadInputSize`, `UnknownPreprocessing` and
@@ -78,23 +80,31 @@ def _size_of(path: Path, shape: tuple, input_size: tuple[int, int] | None) -> tu
 
 
 def _scales_itself(model) -> bool:
-    """Whether a Rescaling or Normalization layer comes before the first kernel, also inside a nested model."""
+    """Whether the model scales its pictures before the first kernel, also inside a nested model."""
+    return _scaling_first(model) is True
+
+
+def _scaling_first(model) -> bool | None:
+    """What comes first in the model, scaling (True) or a kernel (False); None where it has neither."""
     from keras import layers
 
-    for layer in model.layers:
-        if isinstance(layer, (layers.Rescaling, layers.Normalization)):
+    for step in getattr(model, "operations", model.layers):  # arithmetic with numbers is no layer
+        if isinstance(step, (layers.Rescaling, layers.Normalization)) or type(step).__name__ in _ARITHMETIC:
             return True
-        if getattr(layer, "layers", None):
-            return _scales_itself(layer)
-        if any(len(weight.shape) > 1 for weight in layer.weights):
+        if hasattr(step, "layers"):
+            if (found := _scaling_first(step)) is not None:
+                return found
+        elif any(len(weight.shape) > 1 for weight in getattr(step, "weights", ())):
             return False
-    return False
+    return None
 
 
 def _ends_in_softmax(model) -> bool:
     import keras
 
     last = model.layers[-1]
+    while hasattr(last, "layers"):
+        last = last.layers[-1]
     return len(model.output_shape) == 2 and (
         isinstance(last, keras.layers.Softmax) or getattr(last, "activation", None) is keras.activations.softmax
     )

@@ -14,60 +14,66 @@ import numpy as np
 from ..errors import BadInputSize, BadTarget
 from .kept import check_room, read_files, reordered
 from .labelled import Target
-from .listing import given_split, labelled_files
-from .reading import ENDINGS
+from .listing import Labelled, given_split, labelled_files, opened
+from .reading import ENDINGS, MOST_MEGAPIXELS, megapixels
 
 
 def folder_target(path: str | Path, seed: int = 0, side: int = 224, test_share: float = 0.25) -> Target:
     """A folder of pictures as a `Target`, and what was found in it in a printed line or two.
 
     Either `path` holds one folder for each class; then `test_share` of each class, drawn with `seed`, is the test
-    set. Or it holds `train` and `test` (or `val`, `validation`), with one folder for each class in both; then this
-    split is kept. Where there are all three, validation pictures count as training pictures. Folders within a class's
-    folder belong to it; names that begin with a dot are ignored.
+    set. Or it holds the parts of a split, such as `train` and `test`, with the same folders of classes in each; then
+    this split is kept. Where there are all three, validation pictures count as training pictures. One folder around it
+    all is looked through. Folders within a class's folder belong to it; names that begin with a dot are ignored.
 
     Each picture is read by `read_picture`, uint8 (side, side, 3), and only that is kept. Damaged files are left out,
     and named. So are pictures of exactly the same pixels as another one, before a split is drawn here; in a given
-    split, test pictures that stand among the training pictures too are leakage, which is said, and they stay.
+    split, test pictures that stand among the training pictures too are leakage, which is said, and they stay. A picture
+    that stands in two classes is left out of both.
 
     Raises `BadTarget` for a path that is no such folder or holds too little, `BadInputSize` for an impossible `side`.
     """
     path = Path(path).expanduser()
     _check(path, side, test_share)
+    name, around, path = path.resolve().name, path, opened(path)
     given = given_split(path)
-    train_roots, test_roots = given or ([path], [])
-    train_files, others = labelled_files(train_roots)
-    test_files, other_tests = labelled_files(test_roots)
-    listed = train_files + test_files
-    names = tuple(sorted({name for _, name in listed}))
+    train_roots, test_roots = (given.train, given.test) if given else ([path], [])
+    train_files, others, empty = labelled_files(train_roots)
+    test_files, *more = labelled_files(test_roots)
+    listed = train_files + [(file, _spelled(label, train_files)) for file, label in test_files]
+    names = tuple(sorted({label for _, label in listed}))
     check_room(path, len(listed), side, copied=not given)
 
     pictures, files, broken, hashes = read_files(path, listed, side)
-    labels = np.array([names.index(name) for _, name in files], "int64")
-    first = _first_of_its_pixels(hashes)
+    labels = np.array([names.index(label) for _, label in files], "int64")
+    first, start = _first_of_its_pixels(hashes), len(set(train_files) & set(files))  # of the test pictures
+    unclear = _in_two_classes(hashes, labels)
     if given:
-        start = len(set(train_files) & set(files))  # of the test pictures
-        train, test = np.arange(start), np.arange(start, len(files))
-        copies = {k: first[k] for k in test if first[k] < start}
-        how = f"the folder's own split, {_listed(train_roots)} to train and {_listed(test_roots)} to test"
+        train, test = (np.array([k for k in part if k not in unclear], "int64") for part in _parts(start, len(files)))
+        copies = {k: first[k] for k in test.tolist() if first[k] < start}
+        how = f"the folder's own split, {_listed(path, train_roots)} to train and {_listed(path, test_roots)} to test"
+        how += f"; left aside: {_listed(path, given.aside)}" if given.aside else ""
     else:
-        copies = {k: same for k, same in enumerate(first) if same < k}
-        usable = [k for k in range(len(files)) if k not in copies]
+        copies = {k: same for k, same in enumerate(first) if same < k and k not in unclear}
+        usable = [k for k in range(len(files)) if k not in copies and k not in unclear]
         train, test = _split(labels, usable, seed, test_share)
         how = f"split by chance with seed {seed}"
 
+    if path != around:
+        how += f"; all of it lies in {path.relative_to(around).as_posix()}/"
     counts = [np.bincount(labels[part], minlength=len(names)) for part in (train, test)]
     _check_counts(path, names, *counts)
     _report_counts(path, names, *counts, how)
     same_files = {files[k][0]: files[same][0] for k, same in copies.items()}
-    _report_faults(path, others + other_tests, broken, same_files, bool(given))
-    if not given:  # one part after the other, so that each is a slice of a mapped file
+    _report_faults(path, others + more[0], empty + more[1], broken, same_files, bool(given))
+    _report_unclear(path, [files[k][0] for k in sorted(unclear)])
+    if not given or unclear:  # one part after the other, so that each is a slice of a mapped file
         order = np.concatenate([train, test])
         pictures = reordered(path, pictures, hashes, order, side)
         labels = labels[order]
     question = f"Which of these: {_first_few(names, 8)}?"
     n = len(train)
-    return Target(path.name, question, pictures[:n], labels[:n], pictures[n:], labels[n:], names)
+    return Target(name, question, pictures[:n], labels[:n], pictures[n:], labels[n:], names)
 
 
 def _check(path: Path, side: int, test_share: float) -> None:
@@ -84,6 +90,23 @@ def _first_of_its_pixels(hashes: list[str]) -> list[int]:
     """For each picture, where the first one with exactly its pixels stands."""
     places: dict[str, int] = {}
     return [places.setdefault(value, k) for k, value in enumerate(hashes)]
+
+
+def _in_two_classes(hashes: list[str], labels: np.ndarray) -> set[int]:
+    """Where pictures stand whose very pixels are in another class, too."""
+    classes: dict[str, set[int]] = {}
+    for value, label in zip(hashes, labels.tolist(), strict=True):
+        classes.setdefault(value, set()).add(label)
+    return {k for k, value in enumerate(hashes) if len(classes[value]) > 1}
+
+
+def _parts(start: int, end: int) -> tuple[range, range]:
+    return range(start), range(start, end)
+
+
+def _spelled(name: str, known: Labelled) -> str:
+    """The class's name as the training part spells it."""
+    return next((label for _, label in known if label.casefold() == name.casefold()), name)
 
 
 def _split(labels: np.ndarray, usable: list[int], seed: int, share: float) -> tuple[np.ndarray, np.ndarray]:
@@ -113,7 +136,9 @@ def _report_counts(path: Path, names: tuple[str, ...], train: np.ndarray, test: 
     print(f"{path.name}: {found} ({_first_few(by_class, 12)}); {how}.")
 
 
-def _report_faults(path: Path, others: list[Path], broken: list[Path], copies: dict[Path, Path], given: bool) -> None:
+def _report_faults(
+    path: Path, others: list[Path], empty: list[str], broken: list[Path], copies: dict[Path, Path], given: bool
+) -> None:
     """Say what was left out, and what the test must not be trusted for."""
 
     def some(files) -> str:
@@ -122,6 +147,14 @@ def _report_faults(path: Path, others: list[Path], broken: list[Path], copies: d
     if others:
         kinds = ", ".join(sorted({file.suffix.lower() or "no ending" for file in others}))
         print(f"Files of other kinds were left aside, {len(others)} of them ({kinds}); read are {', '.join(ENDINGS)}.")
+    if empty:
+        which = _first_few(sorted(set(empty)), 5)
+        print(f"Classes of which no file can be read are left out, {len(set(empty))} of them: {which}.")
+    large = [file for file in broken if megapixels(file) > MOST_MEGAPIXELS]
+    if large:
+        most = f"{MOST_MEGAPIXELS:.0f} megapixels"
+        print(f"Pictures of more than {most} were left out, {len(large)} of them: {some(large)}; save them smaller.")
+    broken = [file for file in broken if file not in large]
     if broken:
         print(f"Damaged files were left out, {len(broken)} of them: {some(broken)}.")
     if copies:
@@ -135,9 +168,15 @@ def _report_faults(path: Path, others: list[Path], broken: list[Path], copies: d
             print(f"Copies were left out, so that none is in training and test, {which}.")
 
 
+def _report_unclear(path: Path, files: list[Path]) -> None:
+    if files:
+        which = _first_few([file.relative_to(path).as_posix() for file in files], 6)
+        print(f"The same pixels stand in two classes, so these pictures were left out, {len(files)} of them: {which}.")
+
+
 def _first_few(names: Sequence[str], count: int) -> str:
     return ", ".join(names[:count]) + (", …" if len(names) > count else "")
 
 
-def _listed(roots: list[Path]) -> str:
-    return " and ".join(f"{root.name}/" for root in roots)
+def _listed(path: Path, roots: list[Path]) -> str:
+    return " and ".join(f"{root.relative_to(path).as_posix()}/" for root in roots)

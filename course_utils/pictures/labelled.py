@@ -27,8 +27,9 @@ class Target:
     """A target task with a pool of training pictures and a test set that no draw touches.
 
     Pictures are uint8 (n, h, w, 3), 0 … 255. Labels are int64 class indices, or float32 values where
-    `class_names` is empty (regression; `unit` then names the value's unit). Raises `BadTarget` where nothing
-    can be learned: fewer than two classes or values, labels that do not fit; `BadPictures` where pictures are not.
+    `class_names` is empty (regression; `unit` then names the value's unit): names decide, and whole numbers without
+    them are values, such as ages. Raises `BadTarget` where nothing can be learned: fewer than two classes or values,
+    labels that do not fit or are no numbers; `BadPictures` where pictures are not.
     """
 
     name: str
@@ -43,6 +44,8 @@ class Target:
     def __post_init__(self):
         for name in ("pictures", "labels", "test_pictures", "test_labels"):
             array = np.asarray(getattr(self, name)).view()
+            if "labels" in name and not self.class_names:
+                array = self._values(array)
             array.flags.writeable = False  # one target serves a whole session
             object.__setattr__(self, name, array)
         for part, pictures, labels in (
@@ -77,6 +80,14 @@ class Target:
                     f"Target '{self.name}' has no training picture of its class '{name}': "
                     "add some, or leave the class out."
                 )
+
+    def _values(self, labels: np.ndarray) -> np.ndarray:
+        if labels.dtype.kind not in "iuf" or not np.isfinite(labels).all():
+            raise BadTarget(
+                f"Target '{self.name}' has no class names, so its labels are values, and these are not all finite "
+                "numbers: give class_names, or numbers."
+            )
+        return labels.astype("float32")
 
     def draw(self, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """A random training set: n pictures per class (n pictures in all for regression) and their labels.

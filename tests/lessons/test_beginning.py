@@ -3,33 +3,11 @@
 import numpy as np
 import pytest
 
-from course_utils import lesson
 from course_utils.lessons import beginning
-from course_utils.marking import NotYet
 from course_utils.pictures.labelled import Target
 from course_utils.probing import cut_features
 from course_utils.sources import load_source
 from course_utils.targets import load_target
-
-
-@pytest.fixture
-def told(monkeypatch):
-    """What claims say: (text, facts)."""
-    said = []
-    monkeypatch.setattr(lesson, "_tell", lambda mark, colour, text, facts: said.append((text, facts)))
-    return said
-
-
-@pytest.fixture
-def shown(monkeypatch):
-    """The figures that are shown: (figure, alt text)."""
-    import matplotlib.pyplot as plt
-
-    pictures = []
-    monkeypatch.setattr(beginning.figures, "show", lambda figure, alt: pictures.append((figure, alt)))
-    yield pictures
-    for figure, _ in pictures:
-        plt.close(figure)
 
 
 @pytest.fixture(scope="module")
@@ -41,31 +19,22 @@ def tasks():
     return beginning.FirstTasks(source, target, "b5", x, y, (test_x, test_y), 0)
 
 
-def mistake(exercise, answer):
-    """What an exercise's judge says of a wrong answer, "" of a right one."""
-    try:
-        exercise._judge(answer)
-    except NotYet as problem:
-        return str(problem)
-    return ""
-
-
-def test_parameters_are_counted_with_their_biases(tasks):
-    assert mistake(tasks.count, 96 * 8 + 8) == ""
+def test_parameters_are_counted_with_their_biases(tasks, ask):
+    assert ask(tasks.count, 96 * 8 + 8)[0] is True
     mistakes = {96 * 8: "biases", 97 * 8 - 8 + 96: "A bias belongs", 96 + 8: "multiply", 317_480 + 776: "frozen base"}
     for answer, words in (mistakes | {7: "Count the weights", 776.5: "whole number", True: "whole number"}).items():
-        assert words in mistake(tasks.count, answer), answer
+        assert words in ask(tasks.count, answer)[1], answer
 
 
-def test_the_smallest_n_is_neither_too_few_nor_more_than_enough(tasks):
-    assert "There are 1 to 8" in mistake(tasks.smallest, 9) and "whole number" in mistake(tasks.smallest, 2.5)
-    said = [mistake(tasks.smallest, n) for n in range(1, 9)]
-    assert "too few" in said[0] and "is enough" in said[-1] and "" in said
-    right = [n for n, words in enumerate(said, 1) if not words]
+def test_the_smallest_n_is_neither_too_few_nor_more_than_enough(tasks, ask):
+    assert "There are 1 to 8" in ask(tasks.smallest, 9)[1] and "whole number" in ask(tasks.smallest, 2.5)[1]
+    rights, said = zip(*(ask(tasks.smallest, n) for n in range(1, 9)), strict=True)
+    assert "too few" in said[0] and "is enough" in said[-1] and True in rights
+    right = [n for n, good in enumerate(rights, 1) if good]
     assert all("too few" in words for words in said[: right[0] - 1]) and right[-1] - right[0] <= 1
 
 
-def test_a_model_is_judged_by_pictures_that_the_lesson_leaves_alone(tasks, capsys):
+def test_a_model_is_judged_by_pictures_that_the_lesson_leaves_alone(tasks, capsys, ask):
     import keras
 
     given = tasks.given_head()
@@ -83,12 +52,12 @@ def test_a_model_is_judged_by_pictures_that_the_lesson_leaves_alone(tasks, capsy
             head.fit(x, labels, epochs=epochs, verbose=0)
         return keras.Model(source.model.input, head(pooled))
 
-    assert mistake(tasks.beat, model(60)) == ""
-    assert "about guessing" in mistake(tasks.beat, model(0))
-    assert "one number for each of 8" in mistake(tasks.beat, model(0, classes=9))
-    assert "Give a Keras model" in mistake(tasks.beat, 80)
+    assert ask(tasks.beat, model(60))[0] is True
+    assert "about guessing" in ask(tasks.beat, model(0))[1]
+    assert "one number for each of 8" in ask(tasks.beat, model(0, classes=9))[1]
+    assert "Give a Keras model" in ask(tasks.beat, 80)[1]
     raw = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Flatten(), keras.layers.Dense(8)])
-    assert "source.preprocess" in mistake(tasks.beat, raw)
+    assert "source.preprocess" in ask(tasks.beat, raw)[1]
 
 
 def test_answers_stand_under_their_pictures(shown, told):

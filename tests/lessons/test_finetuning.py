@@ -6,20 +6,10 @@ import pytest
 
 from course_utils.charts import tuning
 from course_utils.lessons import finetuning, tuning_tasks
-from course_utils.marking import NotYet
 from course_utils.pictures.labelled import Target
 from course_utils.sources import Source, load_source
 
 CUTS = ["stem", "b1", "b2"]
-
-
-def told(exercise, answer):
-    """What an exercise's judge says of an answer: "" where it is right."""
-    try:
-        exercise._judge(answer)
-    except NotYet as mistake:
-        return str(mistake)
-    return ""
 
 
 @pytest.fixture
@@ -68,10 +58,10 @@ def unfrozen(model, behind, norm=False, again=True, optimizer=None):
     return model
 
 
-def test_the_last_block_is_judged_by_what_one_step_moves(tasks):
+def test_the_last_block_is_judged_by_what_one_step_moves(tasks, ask):
     import keras
 
-    assert told(tasks.last_block, unfrozen(tasks.frozen_model(), "b1")) == ""
+    assert ask(tasks.last_block, unfrozen(tasks.frozen_model(), "b1"))[0] is True
     headless = unfrozen(tasks.frozen_model(), "b1", again=False)
     headless.get_layer("head").trainable = False
     headless.compile(keras.optimizers.SGD(1e-3), "sparse_categorical_crossentropy")
@@ -87,7 +77,7 @@ def test_the_last_block_is_judged_by_what_one_step_moves(tasks):
         "Give the model itself": "unfrozen",
     }
     for sentence, answer in mistakes.items():
-        assert sentence in told(tasks.last_block, answer), sentence
+        assert sentence in ask(tasks.last_block, answer)[1], sentence
 
 
 def trained(behind, optimizer, epochs):
@@ -98,12 +88,12 @@ def trained(behind, optimizer, epochs):
     return train
 
 
-def test_tuning_is_judged_by_what_it_gained_moved_and_kept(tasks, monkeypatch):
+def test_tuning_is_judged_by_what_it_gained_moved_and_kept(tasks, monkeypatch, ask):
     import keras
 
     good = trained("", lambda: keras.optimizers.Adam(1e-2), 15)
-    assert told(tasks.beat, good) == ""
-    assert "source names" in told(tasks.keep, good)  # it gains enough, and nothing is left
+    assert ask(tasks.beat, good)[0] is True
+    assert "source names" in ask(tasks.keep, good)[1]  # it gains enough, and nothing is left
     monkeypatch.setattr(tuning_tasks, "GAIN", -100)
     mistakes = {
         "Give the function itself": tasks.frozen_model(),
@@ -113,9 +103,9 @@ def test_tuning_is_judged_by_what_it_gained_moved_and_kept(tasks, monkeypatch):
         "are wanted": trained("b1", lambda: keras.optimizers.SGD(1e-6), 1),
     }
     for sentence, answer in mistakes.items():
-        assert sentence in told(tasks.beat, answer), sentence
+        assert sentence in ask(tasks.beat, answer)[1], sentence
     monkeypatch.setattr(tuning_tasks, "PROCESSOR_S", 0)
-    assert "fewer epochs" in told(tasks.beat, trained("b1", lambda: keras.optimizers.SGD(1e-6), 1))
+    assert "fewer epochs" in ask(tasks.beat, trained("b1", lambda: keras.optimizers.SGD(1e-6), 1))[1]
 
 
 def test_the_source_knows_all_before_tuning_and_less_after_ruin(tasks):
@@ -135,11 +125,11 @@ def rates(of):
     return make
 
 
-def test_falling_rates_are_judged_by_the_first_step():
+def test_falling_rates_are_judged_by_the_first_step(ask):
     import keras
 
     judge = tuning_tasks.falling_rates
-    assert told(judge, rates(lambda k, n: 0.01 / 2.6 ** (n - 1 - k))) == ""
+    assert ask(judge, rates(lambda k, n: 0.01 / 2.6 ** (n - 1 - k)))[0] is True
     mistakes = {
         "one rate for all": lambda names: keras.optimizers.Adam(1e-2),
         "shallow blocks are to be the slow ones": rates(lambda k, n: 0.01 / 2.6**k),
@@ -148,7 +138,7 @@ def test_falling_rates_are_judged_by_the_first_step():
         "Give the function itself": keras.optimizers.Adam(1e-2),
     }
     for sentence, answer in mistakes.items():
-        assert sentence in told(judge, answer), sentence
+        assert sentence in ask(judge, answer)[1], sentence
 
 
 def test_hints_are_there(tasks):

@@ -254,6 +254,7 @@ AUGMENTATIONS = {
     "it must keep the size": lambda: layers.CenterCrop(60, 60),
     "leave the range 0": lambda: layers.Rescaling(1 / 255),
     "the range 0 … 255": lambda: layers.RandomBrightness(0.2, value_range=(-255, 600), seed=1),
+    "Its pictures leave": lambda: layers.RandomBrightness(0.2, value_range=(-255, 255), seed=1),
     "outside of training, too": lambda: always(lambda x: x[:, ::-1]),
     "nothing in it is random": lambda: in_training(lambda x: x[:, :, ::-1]),
     "mirrors pictures: a digit": lambda: layers.RandomFlip("horizontal", seed=1),

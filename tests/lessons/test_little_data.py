@@ -3,40 +3,11 @@
 import numpy as np
 import pytest
 
-from course_utils import lesson
 from course_utils.lessons import little_data
-from course_utils.marking import NotYet
 from course_utils.pictures.labelled import Target
 from course_utils.probing import cut_features
 from course_utils.sources import load_source
 from course_utils.targets import load_target
-
-
-@pytest.fixture
-def told(monkeypatch):
-    """What claims say: (text, whether it holds)."""
-    said = []
-    monkeypatch.setattr(lesson, "_tell", lambda mark, colour, text, facts: said.append((text, facts["holds"])))
-    return said
-
-
-@pytest.fixture
-def shown(monkeypatch):
-    """The alt texts of the figures that are shown."""
-    import matplotlib.pyplot as plt
-
-    texts = []
-    monkeypatch.setattr(little_data.figures, "show", lambda figure, alt: (texts.append(alt), plt.close(figure)))
-    return texts
-
-
-def mistake(exercise, answer):
-    """What an exercise's judge says of a wrong answer, "" of a right one."""
-    try:
-        exercise._judge(answer)
-    except NotYet as problem:
-        return str(problem)
-    return ""
 
 
 def rows(name, own, new, ns=(5, 100)):
@@ -62,28 +33,28 @@ def test_the_frozen_prefix_has_to_lead_everywhere(shown, told):
     probed = {"frozen": {5: [70.0, 72], 100: [80.0, 81]}, "pixels": {5: [8.0, 9], 100: [10.0, 11]}}
     scratch = rows("scratch", (99, 70), (30, 50)) + rows("augmented", (80, 60), (28, 55))
     assert little_data.show_curves(probed, scratch, 6.2) == pytest.approx(71 - 30.5)
-    assert [holds for _, holds in told] == [True, True] and "n = 100 +25 points" in told[0][0]
-    assert "frozen: 71 %, 80 %." in shown[0] and "augmented: 28 %, 56 %." in shown[0]
+    assert [facts["holds"] for _, facts in told] == [True, True] and "n = 100 +25 points" in told[0][0]
+    assert "frozen: 71 %, 80 %." in shown[0][1] and "augmented: 28 %, 56 %." in shown[0][1]
     little_data.show_curves(probed, scratch[:4] + rows("augmented", (80, 90), (28, 85)), 6.2)
-    assert [holds for _, holds in told[2:]] == [False, False]
+    assert [facts["holds"] for _, facts in told[2:]] == [False, False]
 
 
 def test_what_is_learned_by_heart_is_a_gap_that_closes(shown, told):
     little_data.show_overfitting(rows("scratch", (99, 70), (30, 50)))
     little_data.show_overfitting(rows("scratch", (99, 99), (30, 29)))
     little_data.show_overfitting(rows("scratch", (40, 50), (30, 45)))
-    assert [holds for _, holds in told] == [True, False, False]
+    assert [facts["holds"] for _, facts in told] == [True, False, False]
     little_data.show_overfitting(rows("scratch", (40, 50), (30, 45)), claims=False)
-    assert len(told) == 3 and "scratch, own: 100 %, 70 %." in shown[0]
+    assert len(told) == 3 and "scratch, own: 100 %, 70 %." in shown[0][1]
 
 
 def test_depth_is_claimed_only_as_measured(shown, told):
     good = rows(2, (0, 0), (35, 45)) + rows(4, (0, 0), (33, 55)) + rows(8, (0, 0), (28, 50))
     assert little_data.show_depth_and_data(good) == "2"
-    assert [holds for _, holds in told] == [True, True] and "2 convolutions +10" in told[1][0]
+    assert [facts["holds"] for _, facts in told] == [True, True] and "2 convolutions +10" in told[1][0]
     other = rows(2, (0, 0), (20, 45)) + rows(8, (0, 0), (28, 50))
     assert little_data.show_depth_and_data(other) == "8"
-    assert [holds for _, holds in told[2:]] == [False, False]
+    assert [facts["holds"] for _, facts in told[2:]] == [False, False]
     little_data.show_depth_and_data(other, claims=False)
     assert len(told) == 4
 
@@ -94,7 +65,7 @@ def test_the_table_of_the_course_bears_its_claims_out(shown, told):
 
     kept = json.loads(files("course_utils").joinpath("data/tables/depth_and_data.json").read_text("utf-8"))
     little_data.show_depth_and_data(kept["table"])
-    assert [holds for _, holds in told] == [True, True]
+    assert [facts["holds"] for _, facts in told] == [True, True]
 
 
 def test_shared_classes_are_found_by_name(monkeypatch, capsys):
@@ -112,8 +83,8 @@ def test_shared_classes_are_found_by_name(monkeypatch, capsys):
     assert "by name: Roses\n" in capsys.readouterr().out
 
 
-def test_parameters_for_each_picture():
-    assert mistake(little_data.per_picture, 129 * 30 / 360) == ""
+def test_parameters_for_each_picture(ask):
+    assert ask(little_data.per_picture, 129 * 30 / 360)[0] is True
     mistakes = {
         128 / 12: "biases",
         3870: "in all",
@@ -122,7 +93,7 @@ def test_parameters_for_each_picture():
         360 / 3870: "way",
     }
     for answer, words in (mistakes | {11: "Count the head", "ten": "Give a number"}).items():
-        assert words in mistake(little_data.per_picture, answer), answer
+        assert words in ask(little_data.per_picture, answer)[1], answer
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +102,7 @@ def tasks():
     return little_data.LittleTasks(source, load_target("unseen shapes"), "b5", 0)
 
 
-def test_a_head_is_spared_by_fewer_numbers(tasks):
+def test_a_head_is_spared_by_fewer_numbers(tasks, ask):
     import keras
     from sklearn.decomposition import PCA
 
@@ -153,16 +124,16 @@ def test_a_head_is_spared_by_fewer_numbers(tasks):
         return keras.Model(source.model.input, parts(pooled))
 
     assert tasks.most == 97 * 8 // 3
-    assert mistake(tasks.spare, model(31)) == ""
-    assert "freeze the rest" in mistake(tasks.spare, model(31, 0, freeze=False))
-    assert "are wanted" in mistake(tasks.spare, model(31, 0))
+    assert ask(tasks.spare, model(31))[0] is True
+    assert "freeze the rest" in ask(tasks.spare, model(31, 0, freeze=False))[1]
+    assert "are wanted" in ask(tasks.spare, model(31, 0))[1]
     still = model(4, 0)
     still.trainable = False
-    assert "Nothing in it is trainable" in mistake(tasks.spare, still)
-    assert "Give a Keras model" in mistake(tasks.spare, None)
+    assert "Nothing in it is trainable" in ask(tasks.spare, still)[1]
+    assert "Give a Keras model" in ask(tasks.spare, None)[1]
 
 
-def test_a_network_from_scratch_is_judged_on_new_windows(tasks):
+def test_a_network_from_scratch_is_judged_on_new_windows(tasks, ask):
     import keras
 
     assert tasks.windows.shape == (320, 128, 128, 3) and np.bincount(tasks.labels).tolist() == [20] * 16
@@ -178,10 +149,10 @@ def test_a_network_from_scratch_is_judged_on_new_windows(tasks):
             return np.eye(16)[np.where(np.arange(len(x)) < self.right * len(x), labels, (labels + 1) % 16)]
 
     oracle = Oracle()
-    assert mistake(tasks.beat, oracle) == ""
+    assert ask(tasks.beat, oracle)[0] is True
     oracle.right = 0.4
-    assert "40.0 % of 480 new windows; 45 % are wanted." in mistake(tasks.beat, oracle)
+    assert "40.0 % of 480 new windows; 45 % are wanted." in ask(tasks.beat, oracle)[1]
     oracle.right = 0.05
-    assert "little more than guessing" in mistake(tasks.beat, oracle)
+    assert "little more than guessing" in ask(tasks.beat, oracle)[1]
     oracle.input_shape = (None, 64, 64, 3)
-    assert "raw windows" in mistake(tasks.beat, oracle)
+    assert "raw windows" in ask(tasks.beat, oracle)[1]

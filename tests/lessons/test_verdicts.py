@@ -11,7 +11,7 @@ from course_utils import figures
 from course_utils.handover.candidates import RAW, Validated
 from course_utils.lessons import verdicts
 from course_utils.pictures.labelled import Target
-from course_utils.probing import linear_probe, raw_pixels
+from course_utils.probing import cut_features, linear_probe, raw_pixels
 
 
 @pytest.fixture
@@ -249,10 +249,11 @@ def test_a_card_is_written_shown_and_says_its_gaps(source, displayed, tmp_path, 
     file = tmp_path / "four.keras"
     model.save(file)
     (tmp_path / "four.classes.json").write_text("[]")
+    (tmp_path / "fourteen.txt").write_text("another's")
     answers = model.predict(target.test_pictures, verbose=0)
-    verdicts.show_card(file, source, "colours", model, target, answers, {"purpose": "a test", "seed": 3})
+    verdicts.show_card(file, source, "colours", model, target, answers, {"purpose": "a well-known test", "seed": 3})
     card = (tmp_path / "four.card.md").read_text("utf-8")
-    assert card.startswith("# Model card: four") and "a test" in card and "**100 %" in card
+    assert card.startswith("# Model card: four") and "a well-known test" in card and "**100 %" in card
     (page,) = displayed
     assert page["text/plain"] == card
     assert page["text/markdown"].startswith("### Model card: four") and "\n#### What it is" in page["text/markdown"]
@@ -324,13 +325,16 @@ def test_few_digits_are_five_of_each_and_new_ones():
 
 
 def test_digits_are_judged_by_the_deepest_cut_and_three_points(source, ask):
+    source.model.get_layer("grey").set_weights([np.zeros((1, 1, 3, 3)), np.zeros(3)])  # so the deepest cut knows least
     exercise = verdicts.digits_bar(source, 1)
     truth = verdicts.load_target("digits", 1).test_labels[:300]
+    pictures, labels, new = verdicts.few_digits(1)
+    known, asked = (cut_features(source, some, ("grey",))["grey"] for some in (pictures, new))
+    expected = 100 * linear_probe(known, labels, asked, truth) + 3
     right, text = ask(exercise, said(truth, 10))
     assert right is True and text.startswith("100.0 % of the new digits are right, the bar is ")
-    bar = float(text.split("the bar is ")[1].split()[0])
-    assert 10 < bar < 40  # grey averages tell little of digits
-    few = int(np.ceil(3 * bar)) - 1  # one right answer less than the bar asks for
+    assert f"the bar is {expected:.1f} %." in text
+    few = int(np.ceil(3 * expected)) - 1  # one right answer less than the bar asks for
     for k, good in ((few, False), (few + 1, True)):
         right, text = ask(exercise, said(np.where(np.arange(300) < k, truth, (truth + 1) % 10), 10))
         assert right is good and f"{100 * k / 300:.1f} % of the new digits are right" in text
