@@ -84,7 +84,7 @@ def parameters(answer) -> str:
     require(answer != first + second + last, "You left out the biases: one for each channel and class.")
     require(answer != first + second + 64, "You left out the dense layer.")
     require(answer != 2 * (first + 32) + last + 5, "The second convolution gets the 32 channels of the first, not 96.")
-    require(answer != first + second + 64 + 49 * last + 5, "The dense layer gets averages: 32 numbers, no positions.")
+    require(answer != first + second + 64 + 196 * last + 5, "The dense layer gets averages: 32 numbers, no positions.")
     require(answer < 10**6, "Too many: a kernel is used at all positions, and counted once.")
     right = first + second + last + biases
     require(answer == right, "Count layer by layer: weights of the kernel, then a bias for each output.")

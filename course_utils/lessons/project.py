@@ -95,7 +95,7 @@ def faulty_folder(target: Target) -> Path:
             for number, picture in enumerate(pictures[labels == k][:4]):
                 Image.fromarray(picture).save(faulty / part / name / f"{number}.png")
     whole = (faulty / "train" / first / "0.png").read_bytes()
-    (faulty / "train" / first / "1.png").write_bytes(whole[:500])
+    (faulty / "train" / first / "1.png").write_bytes(whole[: len(whole) // 2])
     (faulty / "train" / second / "notes.txt").write_text("buy more film")
     (faulty / "test" / first / "copy.png").write_bytes(whole)
     return faulty

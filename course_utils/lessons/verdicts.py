@@ -140,7 +140,8 @@ def show_card(file: Path, source: Source, cut: str, model, target: Target, answe
     smaller = re.sub("^#", "###", card, flags=re.MULTILINE)  # headings that fit into the page
     display({"text/markdown": smaller, "text/plain": card}, raw=True)
     gaps = [line.lstrip("- ").split(":")[0] for line in card.splitlines() if "not known" in line]
-    print("Written:", ", ".join(sorted(path.name for path in file.parent.glob(f"{file.stem}.*"))))
+    beside = sorted(path.name for path in file.parent.iterdir())
+    print("Written:", ", ".join(name for name in beside if name.startswith(f"{file.stem}.")))
     print(f"{len(gaps)} things are not known: {'; '.join(gaps)}.")
 
 

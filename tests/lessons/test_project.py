@@ -177,7 +177,7 @@ def touched(folder, *names):
 @pytest.mark.parametrize(
     ("files", "part"),
     [
-        (("one/1.png", "two/1.JPG"), "."),
+        (("one/1.PNG", "two/1.JPG"), "."),
         (("train/one/1.png", "train/two/1.png", "test/one/2.png", "test/two/2.png"), "train"),
         (("photos/one/1.jpeg", "photos/two/1.jpeg"), "photos"),
     ],
@@ -212,7 +212,7 @@ def test_pictures_for_the_file_are_sized_and_not_scaled():
 @pytest.mark.parametrize(
     ("files", "found"),
     [
-        (("train/a/1.png", "test/b/2.JPG", "test/a/3.png", "test/a/0.txt"), "test/a/3.png"),
+        (("train/a/1.png", "test/b/2.png", "test/a/3.JPG", "test/a/0.txt"), "test/a/3.JPG"),
         (("train/a/1.png", "val/b/2.webp", "validation/a/3.png"), "val/b/2.webp"),
         (("train/a/1.png", "validation/a/3.png"), "validation/a/3.png"),
         (("b/2.png", "a/deep/1.jpeg", "a/notes.txt"), "a/deep/1.jpeg"),
