@@ -46,7 +46,7 @@ def build(tmp_path_factory):
         (folder / old).parent.mkdir(parents=True)
         (folder / old).write_text("left over")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demo, "_TIMEOUT", moments(150))  # what the endless loop costs
+        patch.setattr(demo, "_TIMEOUT", moments(300))  # what the endless loop costs
         return folder, run_demo(folder, progress=False)
 
 

@@ -187,10 +187,10 @@ def table(tuned, near, raw):
 
 def test_blocks_that_gain_nothing_are_not_said_to(said):
     good = table([[60, 70, 90], [60, 65, 85]], [[70, 75, 74], [72, 70, 75]], 50)
-    assert finetuning.show_blocks(good, [0, 1, 3]) == "digits"
+    assert finetuning.show_blocks(good, [0, 1, 3], claims=True) == "digits"
     assert all(holding(said)) and "digits: k = 0 60 %, k = 1 68 %, k = 3 88 %" in said["alt"]
     bad = table([[60, 40, 30], [60, 55, 59]], [[60, 75, 74], [62, 70, 75]], 99)
-    assert finetuning.show_blocks(bad, [0, 1, 3]) == "near"
+    assert finetuning.show_blocks(bad, [0, 1, 3], claims=True) == "near"
     assert not any(holding(said))
 
 
@@ -218,9 +218,11 @@ def test_a_drift_that_is_not_there_is_not_claimed(said):
     assert not any(holding(said))
 
 
-def test_tuning_that_lost_is_not_said_to_have_learned(said):
-    finetuning.claim_tuned(0.8, 0.7)
-    assert holding(said) == [False]
+def test_what_one_training_gave_is_told_and_not_claimed(said, capsys):
+    finetuning.tell_tuned(0.8, 0.7)
+    assert "80.0 % frozen, 70.0 % tuned" in capsys.readouterr().out and holding(said) == []
+    finetuning.show_blocks(table([[60, 40, 30]] * 2, [[60, 75, 74]] * 2, 50), [0, 1, 3], claims=False)
+    assert len(holding(said)) == 1
 
 
 def test_the_controls_are_in_the_picture():
