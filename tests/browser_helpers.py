@@ -19,8 +19,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 SCREENS = ROOT / "build" / "screens"
 TOKEN = "for-the-tests"
 FIRST = "notebooks/00_start_here.ipynb"
-expect.set_options(timeout=30_000)  # two cores may be busy
-_START, _RUN = 60, 240  # seconds: for a server to answer, for a notebook to run
+expect.set_options(timeout=120_000)  # two cores may be busy
+_START, _RUN = 180, 600  # seconds: for a server to answer, for a notebook to run
 
 
 def chromium() -> str:
@@ -172,5 +172,5 @@ def picture(page: Page, name: str, of: Locator | None = None) -> None:
 
 def new_page(browser: Browser) -> Page:
     page = browser.new_page(viewport={"width": 1360, "height": 960})
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(120_000)
     return page

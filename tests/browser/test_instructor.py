@@ -76,7 +76,7 @@ def test_grades_an_essay_by_hand_and_the_student_reads_it(page, course):
         for step in ("generate-feedback", "release-feedback"):
             page.locator(f"td.{step} a").click()
             dialog = page.locator(".modal-dialog")
-            expect(dialog).to_contain_text("Success", timeout=60_000)
+            expect(dialog).to_contain_text("Success", timeout=120_000)
             dialog.get_by_role("button", name="Close").last.click()
             expect(dialog).to_have_count(0)
     with pipeline.open_course(course) as api, api.gradebook as gradebook:
@@ -88,13 +88,13 @@ def test_grades_an_essay_by_hand_and_the_student_reads_it(page, course):
     with lab(room / "student", room / "student.log", **environment) as url:
         Notebook(page, url, FIRST).menu("Nbgrader", "Assignment List")
         page.get_by_role("button", name="Fetch Feedback").click()
-        expect(page.get_by_role("button", name="Fetch Feedback")).to_have_count(0, timeout=30_000)
+        expect(page.get_by_role("button", name="Fetch Feedback")).to_have_count(0, timeout=120_000)
         page.locator("#submitted_assignments_list").get_by_text("ps1").first.click()
         picture(page, "student_feedback_fetched")
         (feedback,) = (room / "student").rglob("feedback/*/ps1.html")
         page.goto(f"{url}/lab/tree/{feedback.relative_to(room / 'student').as_posix()}")  # in JupyterLab's viewer
         read = page.frame_locator(".jp-HTMLViewer iframe")
-        expect(read.get_by_text(COMMENT)).to_be_attached(timeout=30_000)
+        expect(read.get_by_text(COMMENT)).to_be_attached(timeout=120_000)
         expect(read.get_by_text(f"Score: {submission.score:.1f} / 30.0").first).to_be_attached()
         picture(page, "student_feedback")
 
