@@ -12,6 +12,14 @@ from course_utils.probing import cut_features, linear_probe
 layers = keras.layers
 
 
+def told_apart(ask, exercise, mistakes):
+    """Each mistake is wrong and gets its own words; what the last one was told."""
+    for words, answer in mistakes.items():
+        right, text = ask(exercise, answer)
+        assert right is False and words in text, (words, text)
+    return text
+
+
 def on(shape, *parts):
     return keras.Sequential([keras.Input(shape), *parts])
 
@@ -149,9 +157,7 @@ def test_classifiers_are_told_apart(source, ask, capsys):
         "right in 0.0 %, about as guessing is": model_on(source, FOUR[::-1]),
         "right in 50.0 %, and": model_on(source, [-RED, -RED, RED, RED]),
     }
-    for words, answer in mistakes.items():
-        right, text = ask(exercise, answer)
-        assert right is False and words in text, (words, text)
+    text = told_apart(ask, exercise, mistakes)
     wanted = capsys.readouterr().out.strip().split()[-2]
     assert f"and {wanted} % are wanted" in text
 
@@ -191,9 +197,7 @@ def test_estimators_are_told_apart(source, ask, capsys):
         "as one who always says the mean: is the answer in points": model_on(source, [0 * RED]),
         "points, and": model_on(source, [RED]),
     }
-    for words, answer in mistakes.items():
-        right, text = ask(exercise, answer)
-        assert right is False and words in text, (words, text)
+    text = told_apart(ask, exercise, mistakes)
     wanted = capsys.readouterr().out.strip().split()[-2]
     assert f"and {wanted} at most are wanted" in text
 
