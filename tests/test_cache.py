@@ -210,9 +210,11 @@ def test_a_damaged_table_is_made_anew(folder, shipped, text):
 
 
 def test_tables_can_be_made_to_come_with_the_course(folder, shipped, monkeypatch):
+    cached_table("t", {"n": 1}, Compute("made before"))
+    (own,) = folder.iterdir()
     monkeypatch.setenv("COURSE_SHIP_TABLES", "1")
     cached_table("t", {"n": 1}, Compute("made"))
     assert json.loads((shipped / "t.json").read_text()) == {"settings": {"n": 1}, "table": "made"}
-    assert not folder.exists()
+    assert list(folder.iterdir()) == [own]
     monkeypatch.delenv("COURSE_SHIP_TABLES")
     assert cached_table("t", {"n": 1}, Compute("never")) == "made"

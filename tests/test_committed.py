@@ -55,6 +55,14 @@ def test_nothing_is_left_over_from_the_run(stored):
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
+def test_tables_for_a_quick_look_come_with_the_course_too(stored):
+    path = stored(
+        "import os, pathlib\npathlib.Path('made' + '_fast' * FAST).write_text(os.environ['COURSE_SHIP_TABLES'])"
+    )
+    committed.rewrite(path)
+    assert (path.parent / "made").read_text() == (path.parent / "made_fast").read_text() == "1"
+
+
 def test_of_a_widget_its_text_is_committed(stored):
     show = f"display({{{execution.VIEW!r}: {{'model_id': 'x'}}, 'text/plain': 'a slider'}}, raw=True)"
     path = stored("from IPython.display import display\n" + show)

@@ -91,7 +91,10 @@ def cached_table(name: str, settings: dict[str, Any], compute: Callable[[], Any]
     settings = json.loads(json.dumps(settings))  # as it will look when it is read back: tuples become lists
     shipped = _shipped(name)
     own = results_folder() / f"{name}-{fingerprint(settings)[:16]}.json"
-    for path, where in ((shipped, "that comes with the course"), (own, "that this machine computed before")):
+    places = {shipped: "that comes with the course", own: "that this machine computed before"}
+    if ship := os.environ.get("COURSE_SHIP_TABLES"):
+        del places[own]  # what comes with the course is made by the course as it is now
+    for path, where in places.items():
         try:
             kept = json.loads(path.read_text("utf-8"))
             made_with, table = kept["settings"], kept["table"]
@@ -102,7 +105,7 @@ def cached_table(name: str, settings: dict[str, Any], compute: Callable[[], Any]
             return table
     print(f"Table '{name}': there is none for these settings yet, so it is computed now and kept.")
     table = json.loads(json.dumps(compute()))  # the same now as when it is loaded
-    if os.environ.get("COURSE_SHIP_TABLES"):
+    if ship:
         ship_table(name, settings, table)
     else:
         _write(own, lambda file: file.write_text(_told(settings, table), "utf-8"))
