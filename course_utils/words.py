@@ -1,7 +1,7 @@
 """Word vectors that somebody else trained, a corpus to train some of one's own, and short texts to classify.
 
-The vectors are GloVe's (Pennington et al. 2014). Corpus and target are the docstrings of the installed packages; AG
-News is a target where its file is there. Nothing here is fetched.
+The vectors are GloVe's (Pennington et al. 2014), or those of a file of the user's own. Corpus and target are the
+docstrings of the installed packages; AG News is a target where its file is there. Nothing here is fetched.
 """
 
 from dataclasses import dataclass
@@ -14,8 +14,10 @@ import numpy as np
 from .errors import BadTarget, CourseError, UnknownSource
 from .pictures.labelled import balanced_draw
 from .root import with_tilde
-from .texts import docstrings, glove, news
+from .texts import docstrings, glove, news, vector_files
 from .texts.docstrings import PACKAGES
+
+VECTOR_FILES = vector_files.ENDINGS
 
 
 @dataclass(frozen=True)
@@ -101,20 +103,24 @@ def load_vectors(name: str | Path = "auto") -> WordVectors:
     """Load word vectors, and print in one line what they are and where they came from.
 
     `name` is "glove", or "auto", which takes the same: GloVe 6B in 50 dimensions, mapped from its installed package. Or
-    it is the path of a text file of GloVe's, which is read into memory. Raises `UnknownSource`, `SourceUnavailable`
-    and `DamagedFile`.
+    it is the path of a file of your own with one of `VECTOR_FILES` as its ending, in GloVe's, word2vec's or fastText's
+    form (`texts.vector_files`). Raises `UnknownSource`, `SourceUnavailable` and `DamagedFile`.
     """
-    if str(name).endswith(".txt"):
-        (words, vectors), place = glove.read_vectors(Path(name)), with_tilde(Path(name))
+    path = Path(name)
+    if path.name.lower().endswith(VECTOR_FILES):
+        words, vectors = vector_files.read_vectors(path)
+        name, origin = path.name.split(".")[0], f"from {with_tilde(path)}"
     elif name in ("auto", "glove"):
-        (words, vectors), place = glove.installed_vectors(), f"the package {glove.PACKAGE}"
+        words, vectors = glove.installed_vectors()
+        name, origin = "glove", f"GloVe by Stanford NLP, from the package {glove.PACKAGE}"
     else:
         raise UnknownSource(
-            f"There are no word vectors named '{name}': use 'auto', 'glove' or the path of a .txt file."
+            f"There are no word vectors named '{name}': use 'auto', 'glove' or the path of a file that ends in "
+            f"{', '.join(VECTOR_FILES)}."
         )
-    told = f"glove: {len(words):,} words in {vectors.shape[1]} dimensions, GloVe by Stanford NLP, from {place}."
+    told = f"{name}: {len(words):,} words in {vectors.shape[1]} dimensions, {origin}."
     print(told)
-    return WordVectors("glove", words, vectors, told)
+    return WordVectors(name, words, vectors, told)
 
 
 def load_corpus(packages=tuple(PACKAGES)) -> Corpus:
