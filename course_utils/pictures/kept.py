@@ -35,7 +35,7 @@ def read_files(path: Path, files: Labelled, side: int) -> tuple[np.ndarray, Labe
     Pictures are uint8 (n, side, side, 3). A file is read again only after it has changed.
     """
     key = fingerprint(int(side), [_stamp(file.resolve()) for file, _ in files])
-    reader = _Reader([file for file, _ in files], side, path.name)
+    reader = _Reader([file for file, _ in files], side, path.resolve().name)
     pictures = mapped_rows(_name("folder", path, side), key, (side, side, 3), "uint8", reader.pictures)
     hashes = cached_arrays(key, reader.hashes)["hashes"].tolist()
     whole: Labelled = []
