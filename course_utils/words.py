@@ -7,6 +7,7 @@ docstrings of the installed packages; AG News is a target where its file is ther
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,15 @@ from .texts import docstrings, glove, news, vector_files
 from .texts.docstrings import PACKAGES
 
 VECTOR_FILES = vector_files.ENDINGS
+
+
+class Rows(dict):
+    """The row of each word in a table of vectors. Raises `CourseError` for a word that has none."""
+
+    def __missing__(self, word):
+        close = get_close_matches(str(word), islice(self, 20_000), 1)  # of all of GloVe's it would take many seconds
+        advice = f"did you mean '{close[0]}'?" if close else "choose one of .words."
+        raise CourseError(f"There is no vector for the word '{word}': {advice}")
 
 
 @dataclass(frozen=True)
@@ -33,23 +43,20 @@ class WordVectors:
     provenance: str
 
     @cached_property
-    def row(self) -> dict[str, int]:
+    def row(self) -> Rows:
         """The row of each word."""
-        return {word: k for k, word in enumerate(self.words)}
+        return Rows((word, k) for k, word in enumerate(self.words))
 
     def nearest(self, word: str, k: int = 6) -> list[tuple[str, float]]:
         """The k other words with the largest cosine to this one's vector, best first, with their cosines, −1 … 1.
 
         Raises `CourseError` where the word has no vector.
         """
-        if word not in self.row:
-            close = get_close_matches(word, self.words[:20_000], 1)  # of all of GloVe's it would take many seconds
-            advice = f"did you mean '{close[0]}'?" if close else "choose one of .words."
-            raise CourseError(f"There is no vector for the word '{word}': {advice}")
+        place = self.row[word]
         length = np.sqrt(np.einsum("ij,ij->i", self.vectors, self.vectors))  # norm() would copy the table
         length = np.maximum(length, 1e-12)
-        cosine = self.vectors @ self.vectors[self.row[word]] / length / length[self.row[word]]
-        cosine[self.row[word]] = -np.inf
+        cosine = self.vectors @ self.vectors[place] / length / length[place]
+        cosine[place] = -np.inf
         return [(self.words[i], float(cosine[i])) for i in np.argsort(-cosine, kind="stable")[:k]]
 
 
