@@ -10,6 +10,8 @@ BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#
 SKY, VERMILION = "#56B4E9", "#D55E00"
 CYCLE = (BLUE, ORANGE, GREEN, PINK, SKY, VERMILION, GREY, "black")
 MARKS = "osD^vPX*"
+# Of levels that coincide, each still shows between the dashes of the others.
+LEVELS = tuple({"color": c, "ls": (3.5 * k, (3.5, 7)), "lw": 2} for k, c in enumerate((VERMILION, "black", SKY)))
 WIDTH = 8.0  # inches: the width of every figure
 
 
@@ -72,8 +74,7 @@ def show(figure, alt: str) -> None:
     if page.tell() > 500_000:  # many pictures in one: 256 colours do, in a third of the space
         full, page = Image.open(page).convert("RGB"), io.BytesIO()
         full.quantize(256).save(page, "png", optimize=True)
-    metadata = {"image/png": {"alt": alt}}
-    display({"image/png": page.getvalue(), "text/plain": alt}, raw=True, metadata=metadata)
+    display({"image/png": page.getvalue(), "text/plain": alt}, raw=True, metadata={"image/png": {"alt": alt}})
 
 
 def _break_titles(figure) -> None:
@@ -105,8 +106,7 @@ def picture_row(pictures, titles, columns: int = 8):
     """Pictures in a grid, a title over each: pictures (n, h, w, 3) uint8 or (n, h, w) in 0 … 1."""
     columns = min(columns, len(pictures))
     rows = -(-len(pictures) // columns)
-    side = WIDTH / columns
-    figure, axes = new_figure(rows, columns, figsize=(WIDTH, rows * (side + 0.28)), squeeze=False)
+    figure, axes = new_figure(rows, columns, figsize=(WIDTH, rows * (WIDTH / columns + 0.28)), squeeze=False)
     for ax in axes.flat:
         ax.axis("off")
     for ax, picture, title in zip(axes.flat, pictures, titles, strict=False):
@@ -211,10 +211,10 @@ def depth_lines(
     figure, ax = new_figure(figsize=(WIDTH, 3.8 + room_for(cuts)))
     for (label, (mean, half)), mark in zip(lines.items(), cycle(MARKS), strict=False):
         ax.errorbar(range(len(cuts)), mean, half, marker=mark, ms=5, capsize=3, lw=1.6, label=label)
-    for (label, value), style in zip((controls or {}).items(), cycle((":", "--", "-.")), strict=False):
-        ax.axhline(value, color="black", lw=1.2, ls=style, label=label)
+    for (label, value), style in zip((controls or {}).items(), cycle(LEVELS), strict=False):
+        ax.axhline(value, label=label, **style)
     name_depths(ax, cuts)
     ax.set(xlabel="cut, shallow to deep", ylabel=ylabel, title=title, ylim=(low, 103))
     beside = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if controls else {}
-    ax.legend(fontsize=9, **beside)
+    ax.legend(fontsize=9, handlelength=3, **beside)
     return figure

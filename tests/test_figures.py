@@ -341,24 +341,27 @@ def test_names_of_heads_stand_below_all_points_and_above_the_ticks():
         assert len(boxes) == 3 and all(ground < box.y0 and box.y1 < zero for box in boxes)
 
 
-@pytest.mark.parametrize("kind", ["blocks", "damage"])
+@pytest.mark.parametrize("kind", ["blocks", "damage", "depth"])
 def test_levels_that_coincide_are_all_to_be_seen(kind):
     levels = ("frozen at its best cut", "untrained prefix", "raw pixels")
     if kind == "blocks":
         panel = {"tuned": (np.array([60.0, 70]), np.ones(2)), "controls": dict.fromkeys(levels, (90.0, 0.0))}
         drawn = tuning.block_counts([0, 1], {"digits": panel}, "t")
+    elif kind == "depth":
+        low = {"probe": (np.array([60.0, 70]), np.ones(2))}
+        drawn = figures.depth_lines(("stem", "b1"), low, "%", "t", dict.fromkeys(levels, 90.0))
     else:
         points = {"frozen": (np.array([80.0]), np.array([100.0])), "tuned": (np.array([85.0]), np.array([50.0]))}
         drawn = tuning.gain_and_damage(points, dict.fromkeys(levels, 90.0), "digits (%)", "source (%)", "t")
     drawn.canvas.draw()
     page = np.asarray(drawn.canvas.buffer_rgba())[..., :3]
     ax = drawn.axes[0]
-    x, y = ax.transData.transform((0.5, 90) if kind == "blocks" else (90, 20)).round().astype(int)
+    x, y = ax.transData.transform((90, 20) if kind == "damage" else (0.5, 90)).round().astype(int)
     (x0, y0), (x1, y1) = ax.bbox.min.astype(int), ax.bbox.max.astype(int)
     height = len(page)
-    line = page[height - y, x0:x1] if kind == "blocks" else page[height - y1 : height - y0, x]
+    line = page[height - y1 : height - y0, x] if kind == "damage" else page[height - y, x0:x1]
     seen = {to_hex(colour / 255).upper() for colour in line}
-    assert {to_hex(style["color"]).upper() for style in tuning.LEVELS} <= seen
+    assert {to_hex(style["color"]).upper() for style in figures.LEVELS} <= seen
 
 
 def test_panels_of_the_same_lines_share_one_legend():

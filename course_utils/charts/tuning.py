@@ -8,18 +8,13 @@ from ..figures import (
     BLUE,
     CYCLE,
     GREY,
+    LEVELS,
     MARKS,
-    SKY,
     VERMILION,
     WIDTH,
     name_depths,
     new_figure,
     room_for,
-)
-
-# Of levels that coincide, each still shows between the dashes of the others.
-LEVELS = tuple(
-    {"color": colour, "ls": (3.5 * k, (3.5, 7)), "lw": 2} for k, colour in enumerate((VERMILION, "black", SKY))
 )
 
 
