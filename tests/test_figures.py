@@ -63,7 +63,7 @@ DRAWN = {
     "reading_table": lambda: layers.reading_table(
         RNG.random((8, 9)) * 100, ["class (48: texture and shape)", *"abcdefg"],
         ["raw\npixels", "not\ntrained", *CUTS[:7]], 2,
-        "What a linear head reads at each cut: simple things early, the source's classes late (0 nothing, 100 all)",
+        "What can a linear head read at each cut? (0: nothing, 100: all; each row's best in bold)",
     ),
     "activation_maps": lambda: layers.activation_maps(
         PICTURES[0], {cut: RNG.random((8, 8, 32)) for cut in CUTS[:5]},

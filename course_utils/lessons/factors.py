@@ -149,7 +149,7 @@ def show_reading(name: str, asked, cuts, scores: np.ndarray, untrained: np.ndarr
     controls = {f"{what}, raw pixels": max(float(np.mean(values)), 0) for what, values in raw.items()}
     (kind, wide), (other, other_wide) = lines["class, trained"], lines["class, never trained"]
     n = untrained.shape[1]
-    title = f"{name}: simple things first, the class later (mean and 95 % interval, {n} draws)"
+    title = f"{name}: what can be read at which depth? (mean and 95 % interval, {n} draws)"
     told = ", ".join(f"{what} best at {cuts[int(v.mean(1).argmax())]}" for what, v in scores.items())
     figure = figures.depth_lines(cuts, lines, "read (0: guessing, 100: all of it)", title, controls)
     figures.show(figure, f"Three things read at each cut of {name}: {told}.")
