@@ -4,6 +4,6 @@ import os
 
 # Read by TensorFlow when it is first imported: no banners among a notebook's outputs.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND") or "tensorflow"  # an empty one is none to Keras
 
 __version__ = "1.0.0"

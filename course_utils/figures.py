@@ -1,6 +1,8 @@
 """Every picture of the course. One style: colours that colour-blind readers tell apart, axes with units, alt text."""
 
+import io
 from itertools import cycle
+from textwrap import fill
 
 import numpy as np
 
@@ -8,6 +10,8 @@ BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#
 SKY, VERMILION = "#56B4E9", "#D55E00"
 CYCLE = (BLUE, ORANGE, GREEN, PINK, SKY, VERMILION, GREY, "black")
 MARKS = "osD^vPX*"
+# Of levels that coincide, each still shows between the dashes of the others.
+LEVELS = tuple({"color": c, "ls": (3.5 * k, (3.5, 7)), "lw": 2} for k, c in enumerate((VERMILION, "black", SKY)))
 WIDTH = 8.0  # inches: the width of every figure
 
 
@@ -59,20 +63,36 @@ def room_for(names) -> float:
 
 def show(figure, alt: str) -> None:
     """Show a figure with a description for those who cannot see it, and close it."""
-    import io
-
     import matplotlib.pyplot as plt
     from IPython.display import display
     from PIL import Image
 
+    _break_titles(figure)
     page = io.BytesIO()
     figure.savefig(page, format="png")
     plt.close(figure)
     if page.tell() > 500_000:  # many pictures in one: 256 colours do, in a third of the space
         full, page = Image.open(page).convert("RGB"), io.BytesIO()
         full.quantize(256).save(page, "png", optimize=True)
-    metadata = {"image/png": {"alt": alt}}
-    display({"image/png": page.getvalue(), "text/plain": alt}, raw=True, metadata=metadata)
+    display({"image/png": page.getvalue(), "text/plain": alt}, raw=True, metadata={"image/png": {"alt": alt}})
+
+
+def _break_titles(figure) -> None:
+    """Break what would run out of the page, or into the next panel's title: the names in it may be a user's own."""
+    from matplotlib.text import Text
+
+    figure.draw_without_rendering()
+    titles = [(text, figure.bbox.x1) for text in figure.texts]
+    for ax in figure.axes:
+        beside = [other.bbox.x0 for other in figure.axes if other.bbox.x0 > ax.bbox.x1 and other.bbox.y0 < ax.bbox.y1]
+        end, title = min(beside, default=figure.bbox.x1), ax.get_title("left")
+        titles += [(text, end) for text in ax.findobj(Text, include_self=False) if title and text.get_text() == title]
+    for text, end in titles:
+        told, letters = text.get_text(), len(text.get_text())
+        while letters > 10 and text.get_window_extent().x1 > end:
+            letters -= 1
+            text.set_text(fill(told, letters))
+        figure.set_figheight(figure.get_figheight() + 0.17 * (text.get_text().count("\n") - told.count("\n")))
 
 
 def new_figure(*args, **settings):
@@ -86,8 +106,7 @@ def picture_row(pictures, titles, columns: int = 8):
     """Pictures in a grid, a title over each: pictures (n, h, w, 3) uint8 or (n, h, w) in 0 … 1."""
     columns = min(columns, len(pictures))
     rows = -(-len(pictures) // columns)
-    side = WIDTH / columns
-    figure, axes = new_figure(rows, columns, figsize=(WIDTH, rows * (side + 0.28)), squeeze=False)
+    figure, axes = new_figure(rows, columns, figsize=(WIDTH, rows * (WIDTH / columns + 0.28)), squeeze=False)
     for ax in axes.flat:
         ax.axis("off")
     for ax, picture, title in zip(axes.flat, pictures, titles, strict=False):
@@ -99,19 +118,27 @@ def picture_row(pictures, titles, columns: int = 8):
 def curves(x, lines: dict[str, tuple], xlabel: str, ylabel: str, title: str, chance: float | None = None):
     """Lines with 95 % intervals over a logarithmic x: `lines` maps a label to (means, half widths).
 
-    The lines are labelled at their ends, in the order of their heights, so that nobody has to match a legend.
+    They are labelled at their ends, in the order of their heights, and stand a little beside each other for intervals.
     """
     figure, ax = new_figure()
     ends = []
-    for (label, (mean, half)), mark in zip(lines.items(), cycle(MARKS), strict=False):
-        drawn = ax.errorbar(x, mean, half, marker=mark, ms=5, capsize=3, lw=1.6)
+    for k, ((label, (mean, half)), mark) in enumerate(zip(lines.items(), cycle(MARKS), strict=False)):
+        aside = np.asarray(x) * (x[-1] / x[0]) ** ((k - (len(lines) - 1) / 2) / 60)  # a cap's width
+        drawn = ax.errorbar(aside, mean, half, marker=mark, ms=5, capsize=3, lw=1.6)
         ends.append([float(mean[-1]), label, drawn[0].get_color()])
     low, high = ax.get_ylim()
     gap, place = 0.062 * (high - low), -np.inf
     for end, label, colour in sorted(ends):
         place = max(end, place + gap)
         ax.annotate(
-            label, (x[-1], place), (10, 0), "data", "offset points", color=colour, va="center", annotation_clip=False
+            label,
+            (aside[-1], place),
+            (10, 0),
+            "data",
+            "offset points",
+            color=colour,
+            va="center",
+            annotation_clip=False,
         )
     if chance is not None:
         ax.axhline(chance, color=GREY, lw=1, ls=":")
@@ -125,10 +152,11 @@ def curves(x, lines: dict[str, tuple], xlabel: str, ylabel: str, title: str, cha
 
 def bars(values: dict[str, float], xlabel: str, title: str, errors=None, highlight: str = ""):
     """Horizontal bars, the value written at each; `highlight` names the bar in another colour."""
-    figure, ax = new_figure(figsize=(WIDTH, 0.5 + 0.36 * len(values)))
-    names = list(values)
-    colours = [ORANGE if name == highlight else BLUE for name in names]
-    ax.barh(names, list(values.values()), xerr=errors, color=colours, height=0.65, capsize=3)
+    names = [fill(name, 28) for name in values]  # a long one would leave the bars no room
+    figure, ax = new_figure(figsize=(WIDTH, 0.5 + (0.5 if "\n" in "".join(names) else 0.36) * len(names)))
+    colours = [ORANGE if name == highlight else BLUE for name in values]
+    ax.barh(range(len(names)), list(values.values()), xerr=errors, color=colours, height=0.65, capsize=3)
+    ax.set_yticks(range(len(names)), names)
     ax.invert_yaxis()
     half = np.zeros(len(values)) if errors is None else np.nan_to_num(errors)  # of one draw, there is no interval
     ends = np.maximum(list(values.values()) + half, 0)
@@ -137,33 +165,6 @@ def bars(values: dict[str, float], xlabel: str, title: str, errors=None, highlig
         ax.annotate(f"{value:.3g}", (ends[k], k), (4, 0), textcoords="offset points", va="center", fontsize=9)
     room = 0.12 * (high - low) or 1
     ax.set(xlabel=xlabel, title=title, xlim=(low - room if low < 0 else 0, high + room))
-    return figure
-
-
-def predictions(pictures, answers, names, title: str):
-    """Each picture beside its best answers as bars: `answers` holds a list of (class, probability) per picture."""
-    columns = 2
-    rows = -(-len(pictures) // columns)
-    figure, axes = new_figure(
-        rows, 2 * columns, figsize=(WIDTH, 1.55 * rows + 0.3), squeeze=False, width_ratios=[1, 1.1] * columns
-    )
-    for ax in axes.flat:
-        ax.axis("off")
-    for k, (picture, answer, name) in enumerate(zip(pictures, answers, names, strict=True)):
-        left, right = axes[k // columns, 2 * (k % columns) : 2 * (k % columns) + 2]
-        left.imshow(picture)
-        left.set_title(name, fontsize=9, loc="center")
-        right.axis("on")
-        right.barh(range(len(answer)), [p for _, p in answer], color=BLUE, height=0.8, alpha=0.45)
-        for row, (label, p) in enumerate(answer):
-            right.text(-0.04, row, label.replace("_", " "), va="center", ha="right", fontsize=8)
-            right.text(p + 0.03, row, f"{p:.2f}", va="center", fontsize=8)
-        right.set(xlim=(0, 1.25), yticks=[], xticks=[0, 1])
-        right.tick_params(labelsize=7)
-        if k >= len(pictures) - columns:
-            right.set_xlabel("probability", fontsize=8, labelpad=0)
-        right.invert_yaxis()
-    figure.suptitle(title, x=0.01, ha="left", fontsize=10.5)
     return figure
 
 
@@ -210,10 +211,10 @@ def depth_lines(
     figure, ax = new_figure(figsize=(WIDTH, 3.8 + room_for(cuts)))
     for (label, (mean, half)), mark in zip(lines.items(), cycle(MARKS), strict=False):
         ax.errorbar(range(len(cuts)), mean, half, marker=mark, ms=5, capsize=3, lw=1.6, label=label)
-    for (label, value), style in zip((controls or {}).items(), cycle((":", "--", "-.")), strict=False):
-        ax.axhline(value, color="black", lw=1.2, ls=style, label=label)
+    for (label, value), style in zip((controls or {}).items(), cycle(LEVELS), strict=False):
+        ax.axhline(value, label=label, **style)
     name_depths(ax, cuts)
     ax.set(xlabel="cut, shallow to deep", ylabel=ylabel, title=title, ylim=(low, 103))
     beside = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if controls else {}
-    ax.legend(fontsize=9, **beside)
+    ax.legend(fontsize=9, handlelength=3, **beside)
     return figure

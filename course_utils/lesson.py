@@ -50,7 +50,7 @@ def start(seed: int = 0) -> None:
     than the course does.
     """
     # A grading kernel has an environment of its own, in which nothing stands.
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if backend != "tensorflow":
         raise NotSetUp(
             f"Keras is set to {backend}, and the course needs tensorflow: unset the variable KERAS_BACKEND, and "
@@ -61,11 +61,12 @@ def start(seed: int = 0) -> None:
         import tensorflow as tf
 
         tf.config.list_physical_devices()
-    if (order := keras.config.image_data_format()) != "channels_last":
-        raise NotSetUp(
-            f"Keras is set to {order}, an old setting: delete the file keras.json that `course doctor` names, and "
-            "restart the kernel."
-        )
+    for setting, needed in ((keras.config.image_data_format(), "channels_last"), (keras.config.floatx(), "float32")):
+        if setting != needed:
+            raise NotSetUp(
+                f"Keras is set to {setting}, and the course needs {needed}: delete the file keras.json that "
+                "`course doctor` names, and restart the kernel."
+            )
     tf.get_logger().setLevel("ERROR")  # its advice on retracing would stand among a lesson's outputs
     warnings.showwarning = _warn_plainly
     keras.utils.set_random_seed(seed)

@@ -1,12 +1,13 @@
 """Word vectors that somebody else trained, a corpus to train some of one's own, and short texts to classify.
 
-The vectors are GloVe's (Pennington et al. 2014). Corpus and target are the docstrings of the installed packages; AG
-News is a target where its file is there. Nothing here is fetched.
+The vectors are GloVe's (Pennington et al. 2014), or those of a file of the user's own. Corpus and target are the
+docstrings of the installed packages; AG News is a target where its file is there. Nothing here is fetched.
 """
 
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,19 @@ import numpy as np
 from .errors import BadTarget, CourseError, UnknownSource
 from .pictures.labelled import balanced_draw
 from .root import with_tilde
-from .texts import docstrings, glove, news
+from .texts import docstrings, glove, news, vector_files
 from .texts.docstrings import PACKAGES
+
+VECTOR_FILES = vector_files.ENDINGS
+
+
+class Rows(dict):
+    """The row of each word in a table of vectors. Raises `CourseError` for a word that has none."""
+
+    def __missing__(self, word):
+        close = get_close_matches(str(word), islice(self, 20_000), 1)  # of all of GloVe's it would take many seconds
+        advice = f"did you mean '{close[0]}'?" if close else "choose one of .words."
+        raise CourseError(f"There is no vector for the word '{word}': {advice}")
 
 
 @dataclass(frozen=True)
@@ -31,23 +43,20 @@ class WordVectors:
     provenance: str
 
     @cached_property
-    def row(self) -> dict[str, int]:
+    def row(self) -> Rows:
         """The row of each word."""
-        return {word: k for k, word in enumerate(self.words)}
+        return Rows((word, k) for k, word in enumerate(self.words))
 
     def nearest(self, word: str, k: int = 6) -> list[tuple[str, float]]:
         """The k other words with the largest cosine to this one's vector, best first, with their cosines, −1 … 1.
 
         Raises `CourseError` where the word has no vector.
         """
-        if word not in self.row:
-            close = get_close_matches(word, self.words[:20_000], 1)  # of all of GloVe's it would take many seconds
-            advice = f"did you mean '{close[0]}'?" if close else "choose one of .words."
-            raise CourseError(f"There is no vector for the word '{word}': {advice}")
+        place = self.row[word]
         length = np.sqrt(np.einsum("ij,ij->i", self.vectors, self.vectors))  # norm() would copy the table
         length = np.maximum(length, 1e-12)
-        cosine = self.vectors @ self.vectors[self.row[word]] / length / length[self.row[word]]
-        cosine[self.row[word]] = -np.inf
+        cosine = self.vectors @ self.vectors[place] / length / length[place]
+        cosine[place] = -np.inf
         return [(self.words[i], float(cosine[i])) for i in np.argsort(-cosine, kind="stable")[:k]]
 
 
@@ -101,20 +110,24 @@ def load_vectors(name: str | Path = "auto") -> WordVectors:
     """Load word vectors, and print in one line what they are and where they came from.
 
     `name` is "glove", or "auto", which takes the same: GloVe 6B in 50 dimensions, mapped from its installed package. Or
-    it is the path of a text file of GloVe's, which is read into memory. Raises `UnknownSource`, `SourceUnavailable`
-    and `DamagedFile`.
+    it is the path of a file of your own with one of `VECTOR_FILES` as its ending, in GloVe's, word2vec's or fastText's
+    form (`texts.vector_files`). Raises `UnknownSource`, `SourceUnavailable` and `DamagedFile`.
     """
-    if str(name).endswith(".txt"):
-        (words, vectors), place = glove.read_vectors(Path(name)), with_tilde(Path(name))
+    path = Path(name)
+    if path.name.lower().endswith(VECTOR_FILES):
+        words, vectors = vector_files.read_vectors(path)
+        name, origin = path.name.split(".")[0], f"from {with_tilde(path)}"
     elif name in ("auto", "glove"):
-        (words, vectors), place = glove.installed_vectors(), f"the package {glove.PACKAGE}"
+        words, vectors = glove.installed_vectors()
+        name, origin = "glove", f"GloVe by Stanford NLP, from the package {glove.PACKAGE}"
     else:
         raise UnknownSource(
-            f"There are no word vectors named '{name}': use 'auto', 'glove' or the path of a .txt file."
+            f"There are no word vectors named '{name}': use 'auto', 'glove' or the path of a file that ends in "
+            f"{', '.join(VECTOR_FILES)}."
         )
-    told = f"glove: {len(words):,} words in {vectors.shape[1]} dimensions, GloVe by Stanford NLP, from {place}."
+    told = f"{name}: {len(words):,} words in {vectors.shape[1]} dimensions, {origin}."
     print(told)
-    return WordVectors("glove", words, vectors, told)
+    return WordVectors(name, words, vectors, told)
 
 
 def load_corpus(packages=tuple(PACKAGES)) -> Corpus:

@@ -41,6 +41,17 @@ def train(model, *callbacks, epochs=4):
     model.fit(x, y, batch_size=16, epochs=epochs, verbose=0, shuffle=False, callbacks=list(callbacks))
 
 
+def test_its_picture_says_in_its_title_how_it_went(shown, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("course_utils.charts.dashboard.show", lambda figure, alt: drawn.append(figure))
+    batch = tuple(part[:16] for part in data())
+    model = network()
+    watch = dashboard(model, batch, batch, BLOCKS)
+    train(model, watch)
+    steps, right = watch.history["step"][-1], watch.history["held out"][-1]
+    assert drawn[0].get_suptitle() == f"After {steps} steps: {right:.0f} % right on pictures held out"
+
+
 def test_it_changes_nothing_and_measures_the_end(shown):
     alone, watched = network(), network()
     start = [np.array(weight) for weight in watched.get_weights()]

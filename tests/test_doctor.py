@@ -141,13 +141,15 @@ def test_a_tensorflow_that_cannot_be_imported(monkeypatch, tmp_path):
     [
         ({}, "torch", ["torch", "KERAS_BACKEND"]),
         ({"image_data_format": "channels_first"}, "", ["channels_first", "keras.json"]),
+        ({"floatx": "float16"}, "", ["float16", "float32", "keras.json"]),
     ],
 )
 def test_old_settings_of_keras(monkeypatch, tmp_path, settings, variable, words):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     assert doctor.check_keras_settings().fine
-    (tmp_path / "keras.json").write_text("{")
-    assert doctor.check_keras_settings().fine  # Keras ignores it, too
+    for broken in ("{", "[1]", "7"):
+        (tmp_path / "keras.json").write_text(broken)
+        assert doctor.check_keras_settings().fine  # Keras ignores it, too
     (tmp_path / "keras.json").write_text(json.dumps(settings))
     if variable:
         monkeypatch.setenv("KERAS_BACKEND", variable)

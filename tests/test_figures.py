@@ -40,7 +40,7 @@ DRAWN = {
         {"raw pixels": 31.2, "frozen prefix up to b6": 88.123}, "test accuracy (%)",
         "Ten pictures per class, the same linear head", errors=[6.0, 14.0], highlight="raw pixels",
     ),
-    "predictions": lambda: figures.predictions(
+    "predictions": lambda: outcomes.predictions(
         PICTURES, ANSWERS, ["stripes half disc"] * 6, "Pictures from the source's own world, and its five best answers"
     ),
     "convolution_steps": lambda: layers.convolution_steps(
@@ -63,7 +63,7 @@ DRAWN = {
     "reading_table": lambda: layers.reading_table(
         RNG.random((8, 9)) * 100, ["class (48: texture and shape)", *"abcdefg"],
         ["raw\npixels", "not\ntrained", *CUTS[:7]], 2,
-        "What a linear head reads at each cut: simple things early, the source's classes late (0 nothing, 100 all)",
+        "What can a linear head read at each cut? (0: nothing, 100: all; each row's best in bold)",
     ),
     "activation_maps": lambda: layers.activation_maps(
         PICTURES[0], {cut: RNG.random((8, 8, 32)) for cut in CUTS[:5]},
@@ -268,6 +268,109 @@ def test_curves_show_every_line_even_more_than_there_are_marks():
         assert len(drawn) == 9
         for (mean, _), y in zip(lines.values(), drawn, strict=True):
             np.testing.assert_allclose(y, mean)
+
+
+def marks(line):
+    """Where the marks of an interval's line stand, (n,)."""
+    return line.lines[0].get_xdata()
+
+
+def test_lines_of_curves_stand_beside_each_other_around_their_number():
+    lines = {name: ([50, 60, 70, 80], [9, 9, 9, 9]) for name in "abcd"}
+    drawn = figures.curves(N, lines, "n", "%", "t")
+    places = np.array([marks(line) for line in drawn.axes[0].containers])
+    pixels = drawn.axes[0].transData.transform(np.stack([places.ravel(), np.ones(places.size)], -1))[:, 0]
+    apart = np.diff(pixels.reshape(places.shape), axis=0)
+    assert (apart > 4).all() and (apart < 12).all()
+    np.testing.assert_allclose(np.exp(np.log(places).mean(0)), N)
+    np.testing.assert_allclose(marks(figures.curves(N, {"a": lines["a"]}, "n", "%", "t").axes[0].containers[0]), N)
+
+
+def test_long_names_of_bars_take_two_lines_and_stay_apart():
+    names = ["EfficientNetLite0", "EfficientNetLite0, random weights", "another source of one's own, random"]
+    drawn = figures.bars(dict.fromkeys(names, 1.0), "%", "t")
+    drawn.canvas.draw()
+    labels = drawn.axes[0].get_yticklabels()
+    assert [label.get_text().replace("\n", " ") for label in labels] == names
+    boxes = [label.get_window_extent() for label in labels]
+    assert all(a.y0 > b.y1 for a, b in zip(boxes, boxes[1:], strict=False)) and max(box.width for box in boxes) < 220
+
+
+LONG_NAME = (
+    "my folder of photographs of mushrooms from the forest behind our house: which cut suits them best, and why that is"
+)
+
+
+@pytest.mark.parametrize("how", ["axes", "panels", "figure"])
+def test_titles_that_are_too_long_are_broken_and_lose_nothing(monkeypatch, how):
+    monkeypatch.setattr("IPython.display.display", lambda *_, **__: None)
+    drawn, axes = figures.new_figure(1, 1 if how == "axes" else 2, squeeze=False)
+    if how == "figure":
+        drawn.suptitle(LONG_NAME + LONG_NAME, x=0.01, ha="left")
+    else:
+        for ax in axes[0]:
+            ax.set_title(LONG_NAME)
+    figures.show(drawn, "")
+    drawn.draw_without_rendering()
+    shown = [drawn._suptitle] if how == "figure" else [ax._left_title for ax in axes[0]]
+    ends = [*(text.get_window_extent().x0 for text in shown[1:]), drawn.bbox.x1]
+    for text, end in zip(shown, ends, strict=True):
+        box = text.get_window_extent()
+        assert "\n" in text.get_text() and box.x1 <= end and box.y1 <= drawn.bbox.y1
+        assert text.get_text().replace("\n", " ") == LONG_NAME * (1 + (how == "figure"))
+
+
+def test_titles_that_fit_are_left_alone(monkeypatch):
+    monkeypatch.setattr("IPython.display.display", lambda *_, **__: None)
+    drawn = figures.bars({"a": 1.0}, "%", "Short enough")
+    height = drawn.get_figheight()
+    figures.show(drawn, "")
+    assert drawn.axes[0].get_title("left") == "Short enough" and drawn.get_figheight() == height
+
+
+def test_names_of_heads_stand_below_all_points_and_above_the_ticks():
+    panel = {"parameters": [410, 6538, 3_701_602], "lines": {"n = 5": (np.array([1, 2, 3]), np.zeros(3))}}
+    drawn = depth.worth_of_parameters(
+        {f"cut at {k}": panel | {"controls": {"raw pixels": (30, 3)}} for k in range(3)},
+        ("linear", "hidden", "new layers"), "t",
+    )  # fmt: skip
+    drawn.canvas.draw()
+    for ax in drawn.axes:
+        zero, ground = (ax.transData.transform((1, y))[1] for y in (0, ax.get_ylim()[0]))
+        boxes = [text.get_window_extent() for text in ax.texts]
+        assert len(boxes) == 3 and all(ground < box.y0 and box.y1 < zero for box in boxes)
+
+
+@pytest.mark.parametrize("kind", ["blocks", "damage", "depth"])
+def test_levels_that_coincide_are_all_to_be_seen(kind):
+    levels = ("frozen at its best cut", "untrained prefix", "raw pixels")
+    if kind == "blocks":
+        panel = {"tuned": (np.array([60.0, 70]), np.ones(2)), "controls": dict.fromkeys(levels, (90.0, 0.0))}
+        drawn = tuning.block_counts([0, 1], {"digits": panel}, "t")
+    elif kind == "depth":
+        low = {"probe": (np.array([60.0, 70]), np.ones(2))}
+        drawn = figures.depth_lines(("stem", "b1"), low, "%", "t", dict.fromkeys(levels, 90.0))
+    else:
+        points = {"frozen": (np.array([80.0]), np.array([100.0])), "tuned": (np.array([85.0]), np.array([50.0]))}
+        drawn = tuning.gain_and_damage(points, dict.fromkeys(levels, 90.0), "digits (%)", "source (%)", "t")
+    drawn.canvas.draw()
+    page = np.asarray(drawn.canvas.buffer_rgba())[..., :3]
+    ax = drawn.axes[0]
+    x, y = ax.transData.transform((90, 20) if kind == "damage" else (0.5, 90)).round().astype(int)
+    (x0, y0), (x1, y1) = ax.bbox.min.astype(int), ax.bbox.max.astype(int)
+    height = len(page)
+    line = page[height - y1 : height - y0, x] if kind == "damage" else page[height - y, x0:x1]
+    seen = {to_hex(colour / 255).upper() for colour in line}
+    assert {to_hex(style["color"]).upper() for style in figures.LEVELS} <= seen
+
+
+def test_panels_of_the_same_lines_share_one_legend():
+    same, other = ({label: np.ones((2, 3)) for label in names} for names in (("a", "b"), ("c",)))
+    for lines, legends in ((same, [0, 0]), (other, [1, 1])):
+        panels = [{"title": "t", "x": (1, 2, 3), "lines": one, "xlabel": "x", "ylabel": "y"} for one in (same, lines)]
+        drawn = depth.beside_published(panels[0], panels[1:], "t")
+        assert [int(ax.get_legend() is not None) for ax in drawn.axes] == legends
+        assert len(drawn.legends) == 1 - legends[0]
 
 
 def test_curves_label_their_ends_without_overlap():

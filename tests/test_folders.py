@@ -136,6 +136,22 @@ def test_one_name_in_two_spellings_is_one_class(tmp_path):
     assert target.class_names == ("Tea", composed) and np.bincount(target.test_labels).tolist() == [2, 2]
 
 
+def test_two_spellings_side_by_side_are_one_class(tmp_path):
+    composed, apart = "caf\u00e9", "cafe\u0301"
+    write(tmp_path, {composed: 3, "tea": 4})
+    write(tmp_path, {apart: 3, "TEA": 2}, start=1)
+    target = folder_target(tmp_path, side=16)
+    assert len(target.labels) + len(target.test_labels) == 12 and len(target.class_names) == 2
+    assert composed in target.class_names and apart not in target.class_names
+
+
+@pytest.mark.parametrize("path", [".", "./", "../mine", Path(".")])
+def test_a_folder_that_is_given_from_where_one_stands_has_its_name(tmp_path, monkeypatch, capsys, path):
+    monkeypatch.chdir(write(tmp_path / "mine", {"a": 4, "b": 4}))
+    assert load_target(path).name == "mine"
+    assert capsys.readouterr().out.startswith("mine: 6 training + 2 test pictures")
+
+
 def test_a_class_of_which_nothing_can_be_read_is_named(tmp_path, capsys):
     write(tmp_path, {"a": 4, "b": 4})
     (tmp_path / "owls").mkdir()

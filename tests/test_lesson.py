@@ -1,5 +1,6 @@
 """What a notebook says to its reader: a quiet start, measured claims, checks, and errors in one sentence."""
 
+import json
 import os
 import subprocess
 import sys
@@ -53,6 +54,37 @@ def test_start_is_quiet_and_sets_everything_up():
         str(np.random.rand()),
         str(float(keras.random.uniform((), seed=None))),
     ]
+
+
+@pytest.mark.parametrize(
+    ("variable", "settings", "words"),
+    [
+        ("jax", None, ["jax", "tensorflow", "KERAS_BACKEND", "restart the kernel"]),
+        ("", {"image_data_format": "channels_first"}, ["channels_first", "channels_last", "keras.json"]),
+        ("", {"floatx": "float16"}, ["float16", "float32", "keras.json"]),
+    ],
+)
+def test_other_settings_of_keras_end_in_one_sentence(tmp_path, variable, settings, words):
+    if settings:
+        (tmp_path / "keras.json").write_text(json.dumps(settings))
+    code = (
+        "from course_utils import errors, lesson\n"
+        "try:\n    lesson.start()\n"
+        "except errors.NotSetUp as problem:\n    print(problem)\n"
+    )
+    env = os.environ | {"KERAS_HOME": str(tmp_path), "KERAS_BACKEND": variable}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
+    (sentence,) = done.stdout.splitlines()
+    assert sentence.startswith("Keras is set to ") and all(word in sentence for word in words)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_settings_that_keras_passes_over_do_no_harm(tmp_path):
+    (tmp_path / "keras.json").write_text(json.dumps({"backend": "jax", "image_data_format": "channels_last"}))
+    code = "from course_utils.lesson import start; start(); import keras; print(keras.config.backend())"
+    env = os.environ | {"KERAS_HOME": str(tmp_path), "KERAS_BACKEND": ""}  # an empty variable is none to Keras
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
+    assert (done.stdout, done.stderr) == ("tensorflow\n", "")
 
 
 def test_a_warning_is_plain_text_from_then_on():

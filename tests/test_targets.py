@@ -244,6 +244,22 @@ def test_a_target_of_ones_own():
     assert np.bincount(target.draw(2, seed=0)[1]).tolist() == [2, 2, 2]
 
 
+@pytest.mark.parametrize("names", [["a", "b", "c"], np.array(["a", "b", "c"]), (0, 1, 2)])
+def test_class_names_are_a_tuple_of_strings_however_they_were_given(names):
+    target = Target(**(GOOD | {"class_names": names, "labels": LABELS.tolist()}))
+    assert target.class_names == tuple(map(str, names)) and target.labels.dtype == np.int64
+
+
+@pytest.mark.parametrize("kind", ["int64", "uint8", "float64"])
+def test_numbers_without_class_names_are_values(kind):
+    ages = np.array([20, 30, 40, 20, 30, 61], kind)
+    target = Target(**(GOOD | {"labels": ages, "test_labels": ages.tolist(), "class_names": (), "unit": "years"}))
+    assert target.labels.dtype == target.test_labels.dtype == np.float32
+    np.testing.assert_array_equal(target.labels, ages)
+    drawn = target.draw(4, seed=0)[1]  # in all, and not for each age
+    assert len(drawn) == 4 and drawn.dtype == np.float32 and set(drawn) <= set(ages)
+
+
 @pytest.mark.parametrize(
     "changes, error, words",
     [
@@ -257,6 +273,15 @@ def test_a_target_of_ones_own():
         ({"labels": LABELS / 2}, BadTarget, ["whole numbers"]),
         ({"labels": np.array(list("abcabc"))}, BadTarget, ["whole numbers"]),
         ({"labels": LABELS % 2, "test_labels": LABELS % 2}, BadTarget, ["'c'", "no training picture"]),
+        ({"test_labels": np.array([None] * 6)}, BadTarget, ["whole numbers"]),
+        ({"labels": LABELS == 1, "class_names": ("a", "b")}, BadTarget, ["whole numbers"]),
+        ({"labels": LABELS > 0, "class_names": ()}, BadTarget, ["no class names", "finite numbers"]),
+        ({"labels": np.array(list("abcabc")), "class_names": ()}, BadTarget, ["no class names", "finite numbers"]),
+        ({"test_labels": np.where(LABELS, LABELS, np.inf), "class_names": ()}, BadTarget, ["finite numbers"]),
+        ({"labels": LABELS * 1e39, "class_names": ()}, BadTarget, ["finite numbers"]),
+        ({"class_names": "abc"}, BadTarget, ["'abc'", "a list of names"]),
+        ({"class_names": ("a", "b", "a")}, BadTarget, ["each one once"]),
+        ({"pictures": [PICTURES[0], PICTURES[0][:4]]}, BadPictures, ["sizes differ"]),
         ({"pictures": PICTURES / 255}, BadPictures, ["training", "float64", "uint8"]),
         ({"test_pictures": PICTURES.astype("float32")}, BadPictures, ["test", "float32", "uint8"]),
         ({"pictures": PICTURES[..., 0]}, BadPictures, ["(6, 8, 8)", "height, width, 3"]),

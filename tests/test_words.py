@@ -31,10 +31,6 @@ def no_files(tmp_path, monkeypatch):
 GLOVE = {"red": (1, 0.5, -2), "blue": (1, 0.4, -1.5), "one": (-3, 2e-2, 0), "\x85": (0, 0, 1)}
 
 
-def glove_text(vectors=GLOVE):
-    return "".join(f"{word} {' '.join(map(str, numbers))}\n" for word, numbers in vectors.items())
-
-
 def news_text(per_class=8, header="label,title,description\n"):
     rows = [
         f'"{k}","Title {"abcd"[k - 1]}","{"xyz"[i % 3] * (i + 1)} \\it #39;s a quot;b &lt;b&gt;c"\n'
@@ -58,8 +54,10 @@ def test_nearest_goes_by_the_angle_not_by_the_length():
     assert (first, second) == ("c", "b")
     assert cosine == pytest.approx(1 / np.hypot(1, 0.1)) and other == pytest.approx(0.5**0.5)
     assert [word for word, _ in vectors.nearest("a", 9)][:4] == ["c", "b", "e", "d"]  # and a itself comes last
-    with complains(CourseError, "'aa'", "did you mean 'a'"):
-        vectors.nearest("aa")
+    for asked in (vectors.nearest, vectors.row.__getitem__):  # own vectors may lack a word of the lesson
+        with complains(CourseError, "'aa'", "did you mean 'a'"):
+            asked("aa")
+    assert "aa" not in vectors.row and vectors.row.get("aa") is None and vectors.row["c"] == 2
     with complains(CourseError, "'42'"):
         vectors.nearest("42")
 
@@ -335,58 +333,12 @@ def test_glove_takes_little_memory():
     assert own < 100 and peak < 200  # as an array the vectors have 80 MB, as lists of numbers a thousand
 
 
-@proc
-def test_a_text_file_takes_the_memory_of_its_vectors(tmp_path):
-    numbers = " ".join(f"{x:.5f}" for x in np.random.default_rng(0).normal(size=50))
-    peaks = []
-    for count in (10, 40_000):
-        path = tmp_path / f"of {count}.txt"
-        path.write_text("".join(f"word{k} {numbers}\n" for k in range(count)))
-        peaks.append(megabytes(path)[1])
-    assert peaks[1] - peaks[0] < 20, peaks  # the vectors have 8 MB, the file 17
-
-
-def test_a_path_is_read(tmp_path):
-    path = tmp_path / "mine.txt"
-    path.write_text(glove_text(), "utf-8")
-    assert load_vectors(path).words == load_vectors(str(path)).words == tuple(GLOVE)
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        (glove_text()[:-6], "within a line"),
-        (glove_text()[:-1], "within a line"),
-        (glove_text() + "last 1 2\n", "Line 5"),
-        (glove_text() + "last 1 2 3 4\n", "Line 5"),
-        (glove_text() + "last 1\n", "Line 5"),
-        (glove_text() + "last 1 2 nan\n", "Line 5"),
-        (glove_text() + "last 1 inf 3\n", "Line 5"),
-        (glove_text() + "last 1 2 three\n", "Line 5"),
-        (glove_text() + "\n", "Line 5"),
-        (glove_text() + "red 1 2 3\n", "more than once"),
-        ("4 3\n" + glove_text(), "a first line that only says how many"),
-        ("", "no GloVe file"),
-        ("<html>\n<p>Not here</p>\n", "no GloVe file"),
-        ("<!DOCTYPE html public>\n", "Line 1"),
-        (b"PK\x03\x04\xff\xfe", "UTF-8"),
-    ],
-)
-def test_a_file_that_is_no_glove_file_is_told_in_one_sentence(tmp_path, text, said):
-    path = tmp_path / "glove.6B.50d.txt"
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with complains(DamagedFile, "glove.6B.50d.txt", said):
-        load_vectors(path)
-
-
 def test_what_is_not_there_is_told_and_not_fetched(no_files, tmp_path, monkeypatch):
     import socket
 
     monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("went to the network"))
     with complains(SourceUnavailable, "ag_news_test.csv", str(no_files), "KERAS_HOME"):
         load_texts("news")
-    with complains(SourceUnavailable, "none.txt"):
-        load_vectors(tmp_path / "none.txt")
 
 
 def test_unknown_names_are_told():

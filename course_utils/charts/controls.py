@@ -115,12 +115,15 @@ def show_alarms(rows: dict[str, dict[str, np.ndarray]], title: str) -> None:
     deepest cut to the best control where that is better and the two intervals do not touch.
     """
     figure, ax = new_figure(figsize=(WIDTH, 1.5 + 0.75 * len(rows)))
+    told_once = "alarm: a control is\nahead beyond doubt"
     spread = {target: {way: interval(found) for way, found in ways.items()} for target, ways in rows.items()}
     for row, ways in enumerate(spread.values()):
         (deep, half), *others = ways.values()
         best, its_half = max(others)
         if best - its_half > deep + half:
-            ax.plot([deep, best], [row, row], color=GREY, lw=7, alpha=0.3, solid_capstyle="butt", zorder=0)
+            bar = {"color": GREY, "lw": 7, "alpha": 0.3, "solid_capstyle": "butt", "zorder": 0}
+            ax.plot([deep, best], [row, row], label=told_once, **bar)
+            told_once = None
         places = np.linspace(-0.28, 0.28, len(ways))
         for (label, (mean, wide)), mark, colour, place in zip(ways.items(), MARKS, CYCLE, places, strict=False):
             size = 9 if colour == BLUE else 6

@@ -73,7 +73,7 @@ def worth_of_parameters(panels: dict[str, dict], names: tuple[str, ...], title: 
     `panels` maps a cut to {"parameters": one for each head, "lines": {label: (mean, half)}, "controls": {label:
     (mean, half)}}, in per cent.
     """
-    figure, axes = new_figure(1, len(panels), figsize=(WIDTH, 4.4), sharey=True, sharex=True, squeeze=False)
+    figure, axes = new_figure(1, len(panels), figsize=(WIDTH, 4.8), sharey=True, sharex=True, squeeze=False)
     shown: dict[str, object] = {}
     for ax, (cut, panel) in zip(axes[0], panels.items(), strict=True):
         x = np.asarray(panel["parameters"])
@@ -83,8 +83,9 @@ def worth_of_parameters(panels: dict[str, dict], names: tuple[str, ...], title: 
             shown[label] = ax.axhline(mean, color="black", lw=1.2, ls=style)
             ax.axhspan(mean - half, mean + half, color=GREY, alpha=0.2, lw=0)
         for place, name in zip(x, names, strict=True):
-            ax.text(place, 2, f"{name}: {place:,}", rotation=90, ha="center", va="bottom", fontsize=8, color="#333333")
-        ax.set(xscale="log", xlabel="trained parameters", ylim=(0, 104))
+            ax.text(place, -3, f"{name}: {place:,}", rotation=90, ha="center", va="top", fontsize=8, color="#333333")
+        ax.axhline(0, color=GREY, lw=0.8)  # below it, where no point can be, stand the names
+        ax.set(xscale="log", xlabel="trained parameters", ylim=(-80, 104), yticks=range(0, 101, 20))
         ax.set_title(cut, fontsize=9.5)
         ax.margins(x=0.15)
     axes[0, 0].set_ylabel("test accuracy (%)")
@@ -175,6 +176,8 @@ def beside_published(ours, published: list[dict], title: str):
     panels = [ours, *published]
     upright = max(room_for(panel["x"]) for panel in panels)
     figure, axes = new_figure(1, len(panels), figsize=(WIDTH, 4.3 + upright))
+    same = all(list(panel["lines"]) == list(ours["lines"]) for panel in published)
+    shown: dict[str, object] = {}
     for ax, panel in zip(axes, panels, strict=True):
         x = list(panel["x"])
         numbers = not isinstance(x[0], str)
@@ -183,6 +186,7 @@ def beside_published(ours, published: list[dict], title: str):
             single = np.atleast_2d(values)
             places = x if numbers else range(len(x))
             drawn = ax.errorbar(places, single.mean(0), half, marker=mark, ms=4, capsize=2, lw=1.6, label=label)
+            shown.setdefault(label, drawn)
             if len(single) > 1:
                 ax.plot(places, single.T, lw=0.7, alpha=0.6, color=drawn[0].get_color())
         if numbers:
@@ -192,6 +196,9 @@ def beside_published(ours, published: list[dict], title: str):
         ax.set(xlabel=panel["xlabel"], ylabel=panel["ylabel"])
         ax.set_title(panel["title"], fontsize=9)
         below = {} if upright else {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2)}
-        ax.legend(fontsize=8, **below)
+        if not same:
+            ax.legend(fontsize=8, **below)
+    if same:  # one legend says it for all panels
+        figure.legend(shown.values(), shown, loc="outside lower center", fontsize=8.5)
     figure.suptitle(title, x=0.01, ha="left", fontsize=10.5)
     return figure

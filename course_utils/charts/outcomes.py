@@ -129,3 +129,30 @@ def cost_plane(networks: dict[str, tuple[float, float]], frontier: list[str], ma
     ax.minorticks_off()
     ax.legend(fontsize=9, loc="upper left")
     show(figure, "Accuracy over arithmetic. The upper edge, from cheap to dear: " + ", ".join(frontier) + ".")
+
+
+def predictions(pictures, answers, names, title: str):
+    """Each picture beside its best answers as bars: `answers` holds a list of (class, probability) per picture."""
+    columns = 2
+    rows = -(-len(pictures) // columns)
+    figure, axes = new_figure(
+        rows, 2 * columns, figsize=(WIDTH, 1.55 * rows + 0.3), squeeze=False, width_ratios=[1, 1.1] * columns
+    )
+    for ax in axes.flat:
+        ax.axis("off")
+    for k, (picture, answer, name) in enumerate(zip(pictures, answers, names, strict=True)):
+        left, right = axes[k // columns, 2 * (k % columns) : 2 * (k % columns) + 2]
+        left.imshow(picture)
+        left.set_title(name, fontsize=9, loc="center")
+        right.axis("on")
+        right.barh(range(len(answer)), [p for _, p in answer], color=BLUE, height=0.8, alpha=0.45)
+        for row, (label, p) in enumerate(answer):
+            right.text(-0.04, row, label.replace("_", " "), va="center", ha="right", fontsize=8)
+            right.text(p + 0.03, row, f"{p:.2f}", va="center", fontsize=8)
+        right.set(xlim=(0, 1.25), yticks=[], xticks=[0, 1])
+        right.tick_params(labelsize=7)
+        if k >= len(pictures) - columns:
+            right.set_xlabel("probability", fontsize=8, labelpad=0)
+        right.invert_yaxis()
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10.5)
+    return figure

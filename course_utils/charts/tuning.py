@@ -8,8 +8,8 @@ from ..figures import (
     BLUE,
     CYCLE,
     GREY,
+    LEVELS,
     MARKS,
-    ORANGE,
     VERMILION,
     WIDTH,
     name_depths,
@@ -43,17 +43,15 @@ def block_counts(ks, panels: dict[str, dict], title: str):
         shown["head first, then k blocks"] = ax.errorbar(
             range(len(ks)), mean, half, marker="o", ms=6, capsize=3, lw=1.8, color=BLUE, zorder=3
         )
-        for (label, (level, spread)), style, colour in zip(
-            panel["controls"].items(), ("-.", "--", ":"), (ORANGE, "black", "black"), strict=False
-        ):
-            shown[label] = ax.axhline(level, color=colour, lw=1.4, ls=style)
-            ax.axhspan(level - spread, level + spread, color=colour, alpha=0.12, lw=0)
+        for (label, (level, spread)), style in zip(panel["controls"].items(), LEVELS, strict=False):
+            shown[label] = ax.axhline(level, **style)
+            ax.axhspan(level - spread, level + spread, color=style["color"], alpha=0.12, lw=0)
         ax.set_xticks(range(len(ks)), [*map(str, ks[:-1]), f"all {ks[-1]}"])
         lowest = min(np.min(mean - half), *(level - spread for level, spread in panel["controls"].values()))
-        ax.set(xlabel="unfrozen blocks k", ylim=(max(0, lowest - 5), 103))
+        axis = "test accuracy (%), 95 % interval"  # at each panel, as each has a range of its own
+        ax.set(xlabel="unfrozen blocks k", ylabel=axis, ylim=(max(0, lowest - 5), 103))
         ax.set_title(name, fontsize=9.5)
-    axes[0, 0].set_ylabel("test accuracy (%)")
-    figure.legend(shown.values(), shown, loc="outside lower center", ncols=2, fontsize=8.5)
+    figure.legend(shown.values(), shown, loc="outside lower center", ncols=2, fontsize=8.5, handlelength=4)
     figure.suptitle(title, x=0.01, ha="left", fontsize=10.5)
     return figure
 
@@ -77,6 +75,8 @@ def training_panels(history: dict):
             ax.plot(steps, history[kind][block], f"{mark}-", ms=3, label=block)
         ax.set(xlabel="step", ylabel=label)
     axes[1, 0].legend(fontsize=8)
+    title = f"After {steps[-1]} steps: {history['held out'][-1]:.0f} % right on pictures held out"
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10.5)
     return figure
 
 
@@ -95,10 +95,10 @@ def gain_and_damage(points: dict[str, tuple], levels: dict[str, float], xlabel: 
             ax.annotate("", means[label], start, arrowprops=arrow)
         ax.plot(x, y, mark, ms=3.5, color=colour, alpha=0.55)
         ax.plot(*means[label], mark, ms=9, color=colour, ls="none", label=label)
-    for (label, place), style in zip(levels.items(), ("-.", "--", ":"), strict=True):
-        ax.axvline(place, color="black", ls=style, lw=1.2, label=label)
+    for (label, place), style in zip(levels.items(), LEVELS, strict=True):
+        ax.axvline(place, label=f"{label}: {place:.0f} %", zorder=0, **style)
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title, xlim=(0, 103), ylim=(-3, 106))
-    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9, handlelength=3)
     return figure
 
 

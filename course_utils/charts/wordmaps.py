@@ -107,8 +107,7 @@ def show_tuning(scores: dict[str, list[float]]) -> float:
 
     In this order: from scratch, the far source's table fine-tuned, the near source's frozen, and fine-tuned.
     """
-    *_, near = scores
-    _show_ways(scores, "test accuracy (%)", "Is it worth training the table?", near)
+    _show_ways(scores, "test accuracy (%)", "Is it worth training the table?")
     scratch, other, frozen, tuned = map(np.array, scores.values())
     for sentence, lead in (
         ("The table that fits, frozen, beats the same network with a table trained from scratch.", frozen - scratch),
@@ -138,9 +137,7 @@ def show_moved(before: np.ndarray, draws: list[tuple[np.ndarray, np.ndarray]]) -
         least = min(least, far[which > 0].min())
         for k, group in enumerate(groups.values()):
             group.append(float(far[which == k].mean()))
-    _show_ways(
-        groups, "moved (% of the vector's length)", "How far did fine-tuning move a word?", "in no training text"
-    )
+    _show_ways(groups, "moved (% of the vector's length)", "How far did fine-tuning move a word?")
     unseen = max(groups["in no training text"])
     claim(
         "Words that stand in no training text have not moved at all.",
@@ -159,14 +156,14 @@ def show_spoilt(right: dict[str, np.ndarray]) -> None:
     show(figure, f"Bars with 95 % intervals: {with_intervals(means)}.")
     first, mixed, typed = values.values()
     claim("Mixing up the words of a text changes nothing.", abs(first - mixed) < 0.5, f"{first:.1f} and {mixed:.1f} %")
-    claim("Slips of the pen cost accuracy.", typed < first, f"{first:.1f} and {typed:.1f} %")
+    claim("Typing errors cost accuracy.", typed < first, f"{first:.1f} and {typed:.1f} %")
 
 
-def _show_ways(scores: dict[str, list[float]], xlabel: str, title: str, highlight: str) -> None:
+def _show_ways(scores: dict[str, list[float]], xlabel: str, title: str) -> None:
     means = {name: interval(values) for name, values in scores.items()}
     errors = np.array([half for _, half in means.values()])
-    named = f"{title} 95 % interval over {len(scores[highlight])} draws"
+    named = f"{title} 95 % interval over {len(next(iter(scores.values())))} draws"
     show(
-        bars({name: mean for name, (mean, _) in means.items()}, xlabel, named, errors, highlight),
+        bars({name: mean for name, (mean, _) in means.items()}, xlabel, named, errors),
         f"Bars with 95 % intervals: {with_intervals(means)}.",
     )

@@ -58,7 +58,8 @@ def show_heads(found: Found, results: list[dict], n: int) -> str:
         mean[cut] = {head: float(np.mean([scores[head, m] for m in ns])) for head in heads}
         gain[cut] = mean[cut][heads[-1]] - mean[cut][heads[0]]
     alt = "; ".join(f"{cut}: " + ", ".join(f"{h} {v:.0f} %" for h, v in part.items()) for cut, part in mean.items())
-    title = f"Where is a head worth its parameters? (mean and 95 % interval, {len(results) // 9 // len(ns)} draws)"
+    draws = len(results) // (len(cuts) * len(heads) * len(ns))
+    title = f"Where is a head worth its parameters? (mean and 95 % interval, {draws} draws)"
     show(depth.worth_of_parameters(panels, heads, title), "Mean over n: " + alt)
     first, last = mean[cuts[0]], cuts[-1]
     claim(

@@ -77,8 +77,10 @@ def show_amounts(live: dict[str, Found], beforehand: dict[str, Found]) -> None:
     for name, part in (live | beforehand).items():
         lines = {f"n = {n}": table for n, table in part["trained"].items()}
         panels[name] = _panel(part, lines)
+        middle = sorted(part["trained"])[len(lines) // 2]
+        panels[name]["controls"] = {f"{way}, n = {middle}": v for way, v in panels[name]["controls"].items()}
         alt += [_told(f"{name}, {label}", part["cuts"], table) for label, table in lines.items()]
-    title = "Does more data move the best cut? (Hollow marks: worse than the best beyond doubt; controls at n = 20)"
+    title = "Does more data move the best cut? (Hollow marks: worse than the best beyond doubt)"
     show(depth.verdict_panels(panels, title), " ".join(alt))
 
 

@@ -110,7 +110,7 @@ def show_factors(asked, cuts, scores: np.ndarray, untrained: np.ndarray) -> dict
     mean, half = interval(scores)
     controls = [interval(raw)[0], interval(untrained)[0]]
     table = np.column_stack([*controls, mean])
-    title = "What a linear head reads at each cut: simple things early, the source's classes late (0 nothing, 100 all)"
+    title = "What can a linear head read at each cut? (0: nothing, 100: all; each row's best in bold)"
     best = {name: int(line.argmax()) for name, line in zip(factors, mean, strict=True)}
     told = " ".join(f"{name}: best at {cuts[k]}." for name, k in best.items())
     figure = layers.reading_table(table, list(factors), ["raw\npixels", "not\ntrained", *cuts], 2, title)
@@ -119,8 +119,9 @@ def show_factors(asked, cuts, scores: np.ndarray, untrained: np.ndarray) -> dict
     at = dict(zip(factors, zip(mean, half, *controls, strict=True), strict=True))
     shape, wide, pixels, random = at["shape (12 kinds)"]
     told = f"{shape[0]:.0f} at {cuts[0]}, {shape.max():.0f} at {cuts[best['shape (12 kinds)']]}"
-    built = shape.max() - shape[0] > 50 and shape[-1] > 90
-    claim("Depth builds the shape: nothing of it can be read at the first cut, all at the last.", built, told)
+    told += f", {shape[-1]:.0f} at {cuts[-1]}"
+    built = shape[0] < 20 and shape[-1] > 90
+    claim("Depth builds the shape: hardly any of it can be read at the first cut, nearly all at the last.", built, told)
     told = f"raw pixels {pixels:.0f}, untrained network at best {random:.0f}"
     claim("It takes training, not just depth.", shape.max() > 50 + max(pixels, random), told)
     red, wide, *_ = at["background, red"]
@@ -129,7 +130,7 @@ def show_factors(asked, cuts, scores: np.ndarray, untrained: np.ndarray) -> dict
     claim("The background's colour says nothing of the class, and the network lets go of it.", gone, told)
     several = {depth_of(k, len(cuts)) for k in best.values()}
     claim(
-        "There is no one best depth.",
+        "No one depth is best for all that was asked.",
         len(several) > 1,
         f"best cuts: {', '.join(sorted({cuts[k] for k in best.values()}))}",
     )
@@ -148,7 +149,7 @@ def show_reading(name: str, asked, cuts, scores: np.ndarray, untrained: np.ndarr
     controls = {f"{what}, raw pixels": max(float(np.mean(values)), 0) for what, values in raw.items()}
     (kind, wide), (other, other_wide) = lines["class, trained"], lines["class, never trained"]
     n = untrained.shape[1]
-    title = f"{name}: simple things first, the class later (mean and 95 % interval, {n} draws)"
+    title = f"{name}: what can be read at which depth? (mean and 95 % interval, {n} draws)"
     told = ", ".join(f"{what} best at {cuts[int(v.mean(1).argmax())]}" for what, v in scores.items())
     figure = figures.depth_lines(cuts, lines, "read (0: guessing, 100: all of it)", title, controls)
     figures.show(figure, f"Three things read at each cut of {name}: {told}.")

@@ -116,7 +116,7 @@ def show_blocks(table: dict[str, dict], ks: list[int], claims: bool) -> str:
         right = np.array(part["tuned"])
         levels = {label.partition(",")[0]: interval(values) for label, values in part["controls"].items()}
         best = int(right.mean(0).argmax())
-        panels[f"{name}: {next(iter(part['controls'])).partition('its ')[2]}"] = {
+        panels[f"{name} (frozen, cut at {next(iter(part['controls'])).rpartition(' ')[2]} at best)"] = {
             "tuned": interval(right, axis=0),
             "controls": levels,
         }
@@ -159,7 +159,10 @@ def show_damage(points: dict[str, list], levels: Scores) -> float:
     title = f"Of the source, the low rate leaves {kept[1]:.0f} %, the high rate {kept[2]:.0f} %"
     lines = {label.partition(",")[0]: float(np.mean(values)) for label, values in levels.items()}
     show(
-        tuning.gain_and_damage(points, lines, "digits: test accuracy (%)", "still known of the source (%)", title), told
+        tuning.gain_and_damage(
+            points, lines, "digits: test accuracy (%)", "source's pictures named as before (%)", title
+        ),
+        told,
     )
     _, low, high, layered = points.values()
     claim(

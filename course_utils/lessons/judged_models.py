@@ -12,28 +12,41 @@ from ..sources import Source
 from ..transfer import every_layer
 
 TEST = 300  # test pictures that a model is measured on
-State = dict[str, list[np.ndarray]]  # of each layer's name: its weights
+State = dict[str, list[list[np.ndarray]]]  # of each layer's name: the weights of every layer that has it
 
 
 def state_of(model) -> State:
     """A copy of the weights of every layer that has some, BatchNorm's statistics too."""
-    return {layer.name: layer.get_weights() for layer in every_layer(model) if layer.weights}
+    state: State = {}
+    for layer in every_layer(model):
+        if layer.weights:
+            state.setdefault(layer.name, []).append(layer.get_weights())
+    return state
 
 
 def require_untouched(model, state: State) -> None:
-    """Raise `NotYet` unless the model holds layers of the source, with the very weights that are in `state`."""
-    shared = [layer for layer in every_layer(model) if layer.weights and layer.name in state]
+    """Raise `NotYet` unless the model holds layers of the source, with the very weights that are in `state`.
+
+    A layer is the source's where one of that name has weights of its shapes: a head may use the name for others, and
+    models within models may use one name for several.
+    """
+    shared = [layer for layer in every_layer(model) if layer.weights and _alike(layer.get_weights(), state, layer.name)]
     require(
         shared, "It holds no layer of the source: put your head on a prefix of source.model, cut by a layer's name."
     )
     for layer in shared:
-        now, then = layer.get_weights(), state[layer.name]
-        same = len(now) == len(then) and all(np.array_equal(a, b) for a, b in zip(now, then, strict=True))
+        now = layer.get_weights()
         require(
-            same,
+            any(all(map(np.array_equal, now, then)) for then in _alike(now, state, layer.name)),
             f"The base is not as it was loaded: its layer {layer.name} has other weights. Freeze the base before "
             "compile(), load the source again, and train again.",
         )
+
+
+def _alike(weights: list[np.ndarray], state: State, name: str) -> list[list[np.ndarray]]:
+    """The weights in `state` under this name that have the same shapes."""
+    shapes = [array.shape for array in weights]
+    return [then for then in state.get(name, []) if [array.shape for array in then] == shapes]
 
 
 def answers_of(model, pictures: np.ndarray, outputs: int) -> np.ndarray:

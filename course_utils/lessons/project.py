@@ -8,7 +8,7 @@ import numpy as np
 
 from ..pictures.arrays import resized
 from ..pictures.labelled import Target
-from ..pictures.listing import given_split, opened
+from ..pictures.listing import files_within, given_split, opened
 from ..pictures.reading import ENDINGS
 from ..sources import Source
 from ..targets import load_target
@@ -105,7 +105,7 @@ def training_part(folder: Path) -> Path:
     """Where the folders of the classes are that are trained on; sample pictures where Keras's own tool reads none."""
     split = given_split(opened(folder))
     place = split.train[0] if split else opened(folder)
-    if any(path.suffix.lower() in KERAS_READS for path in place.rglob("*")):
+    if any(path.suffix.lower() in KERAS_READS for path in files_within(place)):
         return place
     print(f"Keras's own tool reads {', '.join(KERAS_READS)} only, so it is shown with the sample pictures.")
     write_surfaces(Path("samples"), 30, 0)
@@ -139,4 +139,4 @@ def a_test_file(folder: Path) -> Path:
     """Some picture of the folder, where there is a test part one of that."""
     split = given_split(opened(folder))
     place = split.test[0] if split else folder
-    return sorted(path for path in place.rglob("*") if path.suffix.lower() in ENDINGS)[0]
+    return min(path for path in files_within(place) if path.suffix.lower() in ENDINGS)

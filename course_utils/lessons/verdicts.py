@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import figures
+from ..charts import outcomes
 from ..handover.candidates import RAW, Validated, splits, untrained
 from ..handover.card import model_card, wilson
 from ..handover.recipe import LATE, Heads, views
@@ -44,11 +45,12 @@ def show_fitting(budget_mb: int, budget_ms: int, fast: bool) -> None:
 def show_candidates(results: dict[str, Validated], target: Target) -> None:
     """A table and bars of all candidates, best first."""
     order = sorted(results, key=lambda name: -results[name].mean)
-    print(f"{'':30s} right (%)   MB to the cut   ms a picture   cuts chosen")
+    room = max(map(len, order))
+    print(f"{'':{room}s} right (%)   MB to the cut   ms a picture   cuts chosen")
     for name in order:
         one, (mean, half) = results[name], interval(results[name].scores)
         cuts = ", ".join(dict.fromkeys(one.cuts))
-        print(f"{name:30s} {mean:4.0f} ± {half:2.0f} {one.megabytes:14.2f} {one.milliseconds:14.1f}     {cuts}")
+        print(f"{name:{room}s} {mean:4.0f} ± {half:2.0f} {one.megabytes:14.2f} {one.milliseconds:14.1f}     {cuts}")
     means = {name: results[name].mean for name in order}
     halves = [float(interval(results[name].scores)[1]) for name in order]
     guess = 100 / len(target.class_names)
@@ -127,7 +129,7 @@ def show_mistakes(answers: np.ndarray, target: Target) -> None:
     true = [names[k] for k in target.test_labels[shown]]
     title = f"Test pictures: {len(some)} of the {len(wrong)} mistakes, then right answers"
     told = "; ".join(f"a picture of {name}: {names[best[k]]}" for name, k in zip(true, shown, strict=True))
-    figure = figures.predictions(target.test_pictures[shown], three, true, title)
+    figure = outcomes.predictions(target.test_pictures[shown], three, true, title)
     figures.show(figure, f"Test pictures beside the three most probable classes. {told}.")
 
 

@@ -189,18 +189,20 @@ def check_packages() -> Finding:
 
 
 def check_keras_settings() -> Finding:
-    """Whether Keras will calculate with TensorFlow, channels last, as the whole course does. Keras is not imported."""
+    """Whether Keras will calculate with TensorFlow, channels last, in float32. Keras is not imported."""
     backend = os.environ["KERAS_BACKEND"]  # the course itself sets it where nobody has
     if backend != "tensorflow":
         advice = "unset the variable KERAS_BACKEND"
         return Finding("Keras", f"Keras is set to {backend}, and the course needs tensorflow: {advice}.", False, True)
     file = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "keras.json"
     try:
-        order = json.loads(file.read_text("utf-8")).get("image_data_format", "channels_last")
-    except (OSError, ValueError, AttributeError):  # Keras, too, then takes what it comes with
-        order = "channels_last"
-    if order != "channels_last":
-        return Finding("Keras", f"Keras is set to {order}, an old setting: delete the file {file}.", False, True)
+        settings = dict(json.loads(file.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):  # Keras, too, then takes what it comes with
+        settings = {}
+    for name, needed in (("image_data_format", "channels_last"), ("floatx", "float32")):
+        if (found := settings.get(name, needed)) != needed:
+            told = f"Keras is set to {found}, and the course needs {needed}: delete the file {file}."
+            return Finding("Keras", told, False, True)
     return Finding("Keras", "calculates with tensorflow, channels last")
 
 

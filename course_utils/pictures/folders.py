@@ -133,7 +133,7 @@ def _check_counts(path: Path, names: tuple[str, ...], train: np.ndarray, test: n
 def _report_counts(path: Path, names: tuple[str, ...], train: np.ndarray, test: np.ndarray, how: str) -> None:
     by_class = [f"{name} {a} + {b}" for name, a, b in zip(names, train, test, strict=True)]
     found = f"{train.sum()} training + {test.sum()} test pictures of {len(names)} classes"
-    print(f"{path.name}: {found} ({_first_few(by_class, 12)}); {how}.")
+    print(f"{path.resolve().name}: {found} ({_first_few(by_class, 12)}); {how}.")
 
 
 def _report_faults(

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import BadPictures, BadTarget
 from ..progress import bar
 from ..root import with_tilde
-from ..store.cache import cached_arrays, fingerprint, mapped_pictures, results_folder
+from ..store.cache import cached_arrays, fingerprint, mapped_rows, results_folder
 from .listing import Labelled
 from .reading import read_picture
 
@@ -35,8 +35,8 @@ def read_files(path: Path, files: Labelled, side: int) -> tuple[np.ndarray, Labe
     Pictures are uint8 (n, side, side, 3). A file is read again only after it has changed.
     """
     key = fingerprint(int(side), [_stamp(file.resolve()) for file, _ in files])
-    reader = _Reader([file for file, _ in files], side, path.name)
-    pictures = mapped_pictures(_name("folder", path, side), key, side, reader.pictures)
+    reader = _Reader([file for file, _ in files], side, path.resolve().name)
+    pictures = mapped_rows(_name("folder", path, side), key, (side, side, 3), "uint8", reader.pictures)
     hashes = cached_arrays(key, reader.hashes)["hashes"].tolist()
     whole: Labelled = []
     broken: list[Path] = []
@@ -51,7 +51,8 @@ def read_files(path: Path, files: Labelled, side: int) -> tuple[np.ndarray, Labe
 def reordered(path: Path, pictures: np.ndarray, hashes: list[str], order: np.ndarray, side: int) -> np.ndarray:
     """The pictures at the places in `order` (n,), in a mapped file of their own; `hashes` are those of all of them."""
     key = fingerprint(hashes, order.tolist())
-    return mapped_pictures(_name("split", path, side), key, side, lambda: (pictures[k] for k in order))
+    name = _name("split", path, side)
+    return mapped_rows(name, key, (side, side, 3), "uint8", lambda: (pictures[k] for k in order))
 
 
 class _Reader:

@@ -42,8 +42,19 @@ class Target:
     unit: str = ""
 
     def __post_init__(self):
+        if isinstance(self.class_names, str) or len(set(self.class_names)) < len(self.class_names):
+            raise BadTarget(
+                f"Target '{self.name}' has the class names {self.class_names!r}: give a list of names, each one once."
+            )
+        object.__setattr__(self, "class_names", tuple(map(str, self.class_names)))
         for name in ("pictures", "labels", "test_pictures", "test_labels"):
-            array = np.asarray(getattr(self, name)).view()
+            try:
+                array = np.asarray(getattr(self, name)).view()
+            except ValueError:  # a list of pictures that differ in size
+                raise BadPictures(
+                    f"The {name.replace('_', ' ')} of target '{self.name}' make no array, as their sizes differ: bring "
+                    "them to one size."
+                ) from None
             if "labels" in name and not self.class_names:
                 array = self._values(array)
             array.flags.writeable = False  # one target serves a whole session
@@ -62,17 +73,20 @@ class Target:
                     f"Target '{self.name}' has {len(pictures)} {part} pictures and labels of shape {labels.shape}: "
                     "give exactly one label for each picture."
                 )
+        classes = len(self.class_names)
+        for labels in (self.labels, self.test_labels):
+            if classes and (
+                labels.dtype.kind not in "iu" or labels.min(initial=0) < 0 or labels.max(initial=0) >= classes
+            ):
+                raise BadTarget(
+                    f"Target '{self.name}' names {classes} classes, so its labels must be whole numbers "
+                    f"from 0 to {classes - 1}: check the labels, or the list of class names."
+                )
         kinds = np.unique(self.labels)
         if len(kinds) < 2:
             raise BadTarget(
                 f"Target '{self.name}' has only one class or value in its training labels, so there is nothing "
                 "to tell apart: add pictures of at least one more."
-            )
-        every, classes = np.unique(np.concatenate([self.labels, self.test_labels])), len(self.class_names)
-        if classes and (every.dtype.kind not in "iu" or every.min() < 0 or every.max() >= classes):
-            raise BadTarget(
-                f"Target '{self.name}' names {classes} classes, so its labels must be whole numbers "
-                f"from 0 to {classes - 1}: check the labels, or the list of class names."
             )
         for k, name in enumerate(self.class_names):
             if k not in kinds:
@@ -82,12 +96,14 @@ class Target:
                 )
 
     def _values(self, labels: np.ndarray) -> np.ndarray:
-        if labels.dtype.kind not in "iuf" or not np.isfinite(labels).all():
+        with np.errstate(over="ignore"):  # what is too large becomes infinite
+            values = labels.astype("float32") if labels.dtype.kind in "iuf" else np.array(np.nan)
+        if not np.isfinite(values).all():
             raise BadTarget(
                 f"Target '{self.name}' has no class names, so its labels are values, and these are not all finite "
                 "numbers: give class_names, or numbers."
             )
-        return labels.astype("float32")
+        return values
 
     def draw(self, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """A random training set: n pictures per class (n pictures in all for regression) and their labels.

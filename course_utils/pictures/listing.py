@@ -85,7 +85,7 @@ def labelled_files(roots: list[Path]) -> tuple[Labelled, list[Path], list[str]]:
         found: Labelled = []
         for folder in _folders(root):
             name = spelling.setdefault(class_name(folder).casefold(), class_name(folder))
-            files = list(_files_within(folder))
+            files = list(files_within(folder))
             own = [file for file in files if file.suffix.lower() in ENDINGS]
             found += [(file, name) for file in own]
             others += [file for file in files if file.suffix.lower() not in ENDINGS]
@@ -94,6 +94,14 @@ def labelled_files(roots: list[Path]) -> tuple[Labelled, list[Path], list[str]]:
         _check_classes(root, {name for _, name in found})
         pictures += found
     return pictures, others, empty
+
+
+def files_within(folder: Path) -> Iterator[Path]:
+    """The files of a folder, however deep, in the order of their names; names that begin with a dot are left aside."""
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(name for name in files if not name.startswith(".")):
+            yield Path(parent) / name
 
 
 def _role(name: str) -> str:
@@ -118,15 +126,8 @@ def _classes(folder: Path) -> set[str]:
     return {
         class_name(child).casefold()
         for child in _folders(folder)
-        if any(file.suffix.lower() in ENDINGS for file in _files_within(child))
+        if any(file.suffix.lower() in ENDINGS for file in files_within(child))
     }
-
-
-def _files_within(folder: Path) -> Iterator[Path]:
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(name for name in files if not name.startswith(".")):
-            yield Path(parent) / name
 
 
 def _check_classes(root: Path, classes: set[str]) -> None:

@@ -55,30 +55,35 @@ def cached_arrays(key: str, compute: Callable[[], dict[str, np.ndarray]]) -> dic
     return arrays
 
 
-def mapped_pictures(name: str, key: str, side: int, make: Callable[[], Iterable[np.ndarray]]) -> np.ndarray:
-    """Square pictures, uint8 (n, side, side, 3), in a file that is mapped: the system can have their memory back.
+def mapped_rows(
+    name: str, key: str, shape: tuple[int, ...], kind: str, make: Callable[[], Iterable[np.ndarray]]
+) -> np.ndarray:
+    """Arrays of one `shape` and type (`kind`, such as "uint8"), (n, *shape), in a file that is mapped.
 
-    `make` gives them one by one where they are not kept under `key` (a `fingerprint`); of each `name` only the latest
-    are kept. Where nothing can be written, they are in memory. Read-only.
+    So the system can have their memory back. `make` gives them one by one where they are not kept under `key` (a
+    `fingerprint`); of each `name` only the latest are kept. Where nothing can be written, they are in memory, and
+    read-only as well.
     """
-    path = results_folder() / f"{name}-{key[:32]}.uint8"
+    path = results_folder() / f"{name}-{key[:32]}.{kind}"
     if not path.is_file():
 
         def write(file: Path) -> None:
             with file.open("wb") as out:
-                for picture in make():
-                    out.write(np.ascontiguousarray(picture).data)
+                for row in make():
+                    out.write(np.ascontiguousarray(row, kind).data)
 
         _write(path, write)
         if not path.is_file():
-            return np.array(list(make()), "uint8").reshape(-1, side, side, 3)
-        for old in path.parent.glob(f"{name}-*.uint8"):
+            rows = np.fromiter(make(), np.dtype((kind, shape)))  # no list, which takes several times the memory
+            rows.flags.writeable = False
+            return rows
+        for old in path.parent.glob(f"{name}-*.{kind}"):
             with suppress(OSError):  # mapped elsewhere, on Windows
                 if old != path:
                     old.unlink()
     if not path.stat().st_size:  # which cannot be mapped
-        return np.empty((0, side, side, 3), "uint8")
-    return np.memmap(path, "uint8", "r").reshape(-1, side, side, 3)
+        return np.empty((0, *shape), kind)
+    return np.memmap(path, kind, "r").reshape(-1, *shape)
 
 
 def cached_table(name: str, settings: dict[str, Any], compute: Callable[[], Any]) -> Any:

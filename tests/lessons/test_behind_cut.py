@@ -70,6 +70,12 @@ def test_heads_are_drawn_beside_the_controls_of_their_cut(told, shown, capsys):
     assert "300,000 parameters   n = 5: 61 ± 2 %, n = 20: 71 ± 2 %" in printed[2]
 
 
+def test_draws_are_counted_with_any_number_of_cuts_and_heads(shown):
+    some = [row for row in rows(GROWING, draws=4) if row["cut"] != CUTS[1] and row["head"] != "hidden"]
+    behind_cut.show_heads(CONTROLS, some, 20)
+    assert "4 draws" in shown[0][0].get_suptitle()
+
+
 def test_the_gain_of_convolutions_is_claimed_where_it_was_measured(told, shown):
     behind_cut.show_heads(CONTROLS, rows(GROWING), 20)
     text, facts = told[-1]

@@ -94,6 +94,10 @@ def test_a_bar_leads_to_the_control_that_is_better_beyond_doubt(shown):
     bars = [line for line in shown[0][0].axes[0].lines if line.get_linewidth() == 7]
     assert [tuple(line.get_ydata()) for line in bars] == [(1, 1), (2, 2)]
     assert [line.get_xdata()[1] for line in bars] == [91, 71]
+    legend = shown[0][0].axes[0].get_legend()
+    named = dict(zip((text.get_text() for text in legend.get_texts()), legend.legend_handles, strict=True))
+    assert [label for label, line in named.items() if "alarm" in label and line.get_linewidth() == 7]
+    assert sum("alarm" in label for label in named) == 1  # though there are two bars
     assert "digits: cut at b6 61; cut at b3 80" in shown[0][1]
 
 

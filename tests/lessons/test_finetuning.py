@@ -194,6 +194,15 @@ def test_blocks_that_gain_nothing_are_not_said_to(said):
     assert not any(holding(said))
 
 
+def test_panels_of_blocks_say_whose_they_are_and_what_is_measured(said, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(finetuning, "show", lambda figure, alt: drawn.append(figure))
+    finetuning.show_blocks(table([[60, 70, 90]] * 2, [[70, 75, 74]] * 2, 50), [0, 1, 3], claims=False)
+    titles = [ax.get_title(loc="left") for ax in drawn[0].axes]
+    assert titles == ["digits (frozen, cut at b1 at best)", "windows (frozen, cut at b1 at best)"]
+    assert {ax.get_ylabel() for ax in drawn[0].axes} == {"test accuracy (%), 95 % interval"}
+
+
 def test_damage_is_said_of_the_rate_that_did_it(said):
     frozen, gentle, harsh = [(60.0, 100.0)] * 2, [(80.0, 95.0), (82.0, 96.0)], [(90.0, 3.0), (70.0, 1.0)]
     levels = {"frozen at its best cut, b1": [70.0], "untrained prefix": [30.0], "raw pixels": [50.0]}

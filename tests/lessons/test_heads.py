@@ -6,7 +6,7 @@ import pytest
 from lesson_helpers import FOUR, LEFT, RED, four_classes, model_on, pictures_of, tiny_source, values
 from PIL import Image, ImageOps
 
-from course_utils.lessons import heads
+from course_utils.lessons import head_tasks, heads
 from course_utils.pictures.labelled import Target
 from course_utils.sources import Source
 
@@ -84,9 +84,11 @@ def test_controls_are_told_with_their_intervals(told, shown, scored):
     np.testing.assert_allclose(scores[WAYS[2]], [50, 52])
     assert tested == [300] * 6
     ((figure, alt),) = shown
-    assert "frozen prefix, seen 81 ± 1e+01, the same, untrained 61" in alt and "raw pixels 51" in alt
+    assert "frozen prefix, seen 81 ± 13, the same, untrained 61" in alt and "raw pixels 51" in alt
     ax = figure.axes[0]
-    assert ax.get_title(loc="left") == "faint, 7 pictures of each class, a linear head on each"
+    assert (
+        ax.get_title(loc="left") == "faint, 7 pictures of each class, a linear head on each. Ahead: frozen prefix, seen"
+    )
     assert "2 draws" in ax.get_xlabel() and ax.get_xlabel().endswith("guessing: 50")
     assert [bar.get_width() for bar in ax.patches] == pytest.approx([81, 61, 51])
     assert ax.patches[0].get_facecolor() != ax.patches[1].get_facecolor() == ax.patches[2].get_facecolor()
@@ -112,6 +114,7 @@ def test_losses_are_drawn_over_epochs(told, shown):
     assert "lowest at epoch 3 and rises from 0.81 to 1.31, the training loss ends at 0.011" in alt
     assert "best validation loss is 0.66" in alt
     left, right = figure.axes
+    assert [ax.get_title(loc="left") for ax in (left, right)] == ["Learned by heart", "With augmentation and dropout"]
     train, validation, lowest = left.lines
     assert list(train.get_xdata()) == list(range(1, 9)) and list(train.get_ydata()) == TRAIN
     assert list(validation.get_ydata()) == valid and list(lowest.get_xdata()) == [3, 3]
@@ -213,14 +216,14 @@ COUNTS = {
 
 @pytest.mark.parametrize("answer", COUNTS)
 def test_a_wrong_count_is_told_by_its_mistake(ask, answer):
-    right, text = ask(heads.numbers_to_learn, answer)
+    right, text = ask(head_tasks.numbers_to_learn, answer)
     assert right is False and COUNTS[answer] in text
 
 
 def test_what_keras_counts_is_right(ask):
     parts = [layers.GlobalAveragePooling2D(), layers.Dense(256), layers.Dropout(0.5), layers.Dense(10)]
     model = keras.Sequential([keras.Input((7, 7, 1280)), *parts])
-    right, text = ask(heads.numbers_to_learn, model.count_params())
+    right, text = ask(head_tasks.numbers_to_learn, model.count_params())
     assert right is True and text == "1280 x 256 + 256, and 256 x 10 + 10."
 
 
@@ -269,7 +272,7 @@ AUGMENTATIONS = {
 
 @pytest.mark.parametrize("mistake", AUGMENTATIONS)
 def test_a_wrong_augmentation_is_told_by_its_mistake(ask, mistake):
-    right, text = ask(heads.digits_augmented, AUGMENTATIONS[mistake]())
+    right, text = ask(head_tasks.digits_augmented, AUGMENTATIONS[mistake]())
     assert right is False and mistake in text
 
 
@@ -283,13 +286,15 @@ READABLE = {
 
 @pytest.mark.parametrize("way", READABLE)
 def test_an_augmentation_that_leaves_digits_readable_is_right(ask, way):
-    right, text = ask(heads.digits_augmented, READABLE[way]())
+    right, text = ask(head_tasks.digits_augmented, READABLE[way]())
     assert right is True, text
     assert int(text.split(" of 100")[0].split()[-1]) > 92
 
 
 def test_a_mirror_among_good_layers_is_found(ask):
-    right, text = ask(heads.digits_augmented, augmentation(0.04, 0.05, 0.1, layers.RandomFlip("horizontal", seed=1)))
+    right, text = ask(
+        head_tasks.digits_augmented, augmentation(0.04, 0.05, 0.1, layers.RandomFlip("horizontal", seed=1))
+    )
     assert right is False and "in the mirror" in text
 
 
@@ -302,13 +307,13 @@ def asked_for(monkeypatch):
         calls.append((name, seed))
         return four_classes() if name == "digits" else values(n=300)
 
-    monkeypatch.setattr(heads, "load_target", load)
+    monkeypatch.setattr(head_tasks, "load_target", load)
     return calls
 
 
 def test_the_open_task_on_digits_asks_for_three_points_more(ask, asked_for, capsys):
     source = tiny_source()
-    exercise = heads.digits_head(source, 4)
+    exercise = head_tasks.digits_head(source, 4)
     assert asked_for == [("digits", 4)] and "To beat it by 3 points" in capsys.readouterr().out
     assert ask(exercise, model_on(source, FOUR))[0] is True
     right, text = ask(exercise, model_on(source, [-RED, RED, RED, RED]))
@@ -317,7 +322,7 @@ def test_the_open_task_on_digits_asks_for_three_points_more(ask, asked_for, caps
 
 def test_the_open_task_on_turned_digits_asks_for_a_tenth_less(ask, asked_for, capsys):
     source = tiny_source()
-    exercise = heads.angle_head(source, 4)
+    exercise = head_tasks.angle_head(source, 4)
     assert asked_for == [("turned digits", 4)] and "To reach 90% of that" in capsys.readouterr().out
     assert ask(exercise, model_on(source, [RED + LEFT]))[0] is True
     right, text = ask(exercise, model_on(source, [RED]))
@@ -327,10 +332,10 @@ def test_the_open_task_on_turned_digits_asks_for_a_tenth_less(ask, asked_for, ca
 def test_exercises_wait_and_hint(told, asked_for):
     source = tiny_source()
     exercises = (
-        heads.numbers_to_learn,
-        heads.digits_augmented,
-        heads.digits_head(source, 0),
-        heads.angle_head(source, 0),
+        head_tasks.numbers_to_learn,
+        head_tasks.digits_augmented,
+        head_tasks.digits_head(source, 0),
+        head_tasks.angle_head(source, 0),
     )
     for exercise in exercises:
         exercise()

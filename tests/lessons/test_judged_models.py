@@ -37,10 +37,10 @@ def test_layers_of_models_within_a_model_are_found():
 def test_a_state_is_a_copy():
     model = nested()
     state = judged_models.state_of(model)
-    assert list(state) == ["deep", "norm", "top"] and [len(state[name]) for name in state] == [2, 4, 2]
-    before = state["deep"][0].copy()
+    assert list(state) == ["deep", "norm", "top"] and [len(one) for (one,) in state.values()] == [2, 4, 2]
+    before = state["deep"][0][0].copy()
     model.layers[0].get_layer("deep").kernel.assign_add(np.ones((2, 3)))
-    np.testing.assert_array_equal(state["deep"][0], before)
+    np.testing.assert_array_equal(state["deep"][0][0], before)
 
 
 def problem_of(model, state):
@@ -75,10 +75,32 @@ def test_a_base_that_has_moved_is_named(layer, weight):
     assert f"its layer {layer} has other weights" in problem_of(*moved_by(layer, weight))
 
 
-def test_a_layer_of_fewer_weights_is_another():
-    base = on((2,), layers.Dense(3, use_bias=False, name="deep"))
-    full = judged_models.state_of(nested()) | {"deep": [base.get_weights()[0], np.zeros(3)]}
-    assert "its layer deep has other weights" in problem_of(base, full)
+def test_a_head_may_use_a_name_of_the_source_for_other_weights():
+    base = nested()
+    state = judged_models.state_of(base)
+    prefix = base.layers[0]
+    for head in (layers.Dense(5, name="top"), layers.Dense(1, use_bias=False, name="top")):
+        assert problem_of(on((2,), prefix, head), state) == ""
+        assert "no layer of the source" in problem_of(on((3,), head), state)
+    prefix.get_layer("deep").kernel.assign_add(np.ones((2, 3)))
+    assert "its layer deep has other weights" in problem_of(on((2,), prefix, layers.Dense(5, name="top")), state)
+
+
+def twins():
+    """Two models within a model, whose layers have one name and shape, and weights of their own."""
+    return on((2,), *(on((2,), layers.Dense(2, name="dense")) for _ in range(2)))
+
+
+def test_layers_of_one_name_are_told_apart_by_their_weights():
+    base = twins()
+    state = judged_models.state_of(base)
+    for held in (base, base.layers[0], base.layers[1], on((2,), *base.layers, layers.Dense(3, name="head"))):
+        assert problem_of(held, state) == ""
+    for part in base.layers:
+        kernel = part.get_layer("dense").kernel
+        kernel.assign_add(np.ones((2, 2)))
+        assert "its layer dense has other weights" in problem_of(base, state)
+        kernel.assign_add(-np.ones((2, 2)))
 
 
 def test_a_model_without_the_source_is_told():

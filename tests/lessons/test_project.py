@@ -187,11 +187,19 @@ def test_the_part_to_train_on_is_found(home, files, part):
     assert not (home / "samples").exists()
 
 
-def test_keras_is_shown_with_samples_where_it_reads_nothing(home, monkeypatch, capsys):
+@pytest.mark.parametrize("ending", ["webp", "jfif", "tif", "TIFF"])
+def test_keras_is_shown_with_samples_where_it_reads_nothing(home, monkeypatch, capsys, ending):
     written = []
     monkeypatch.setattr(project, "write_surfaces", lambda *how: written.append(how))
-    assert project.training_part(touched(home, "one/1.webp", "two/1.webp")) == Path("samples/train")
+    assert project.training_part(touched(home, f"one/1.{ending}", f"two/1.{ending}")) == Path("samples/train")
     assert written == [(Path("samples"), 30, 0)] and "sample pictures" in capsys.readouterr().out
+
+
+def test_hidden_files_and_folders_named_like_pictures_are_none(home, monkeypatch, capsys):
+    monkeypatch.setattr(project, "write_surfaces", lambda *how: None)
+    folder = touched(home, "one/._1.jpg", "one/.thumbs/1.jpg", "one/a.jpg/1.webp", "two/1.webp", "one/1.webp")
+    assert project.training_part(folder) == Path("samples/train")
+    assert project.a_test_file(folder) == home / "one" / "1.webp"
 
 
 def test_small_digits_are_half_as_large():

@@ -77,6 +77,13 @@ def results(**changed):
     return found | {name.replace("_", " "): value for name, value in changed.items()}
 
 
+def test_a_long_name_keeps_the_columns(shown, capsys):
+    long = "a_network_with_quite_a_long_name,_random_weights"
+    verdicts.show_candidates(results(**{long: Validated(scores(70), ("b1",) * 3)}), four_classes())
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert len(lines) == 6 and len({line.index("±") for line in lines}) == 1
+
+
 def test_candidates_are_listed_best_first(shown, capsys):
     verdicts.show_candidates(results(twin=Validated(scores(83), ("b3",) * 3, 2.0, 5.0)), four_classes())
     lines = capsys.readouterr().out.splitlines()[1:]
