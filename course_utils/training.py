@@ -70,20 +70,29 @@ def layer_rates(model, rates: dict[str, float], optimizer=None):
 
     `rates` maps a regular expression, searched for in each trainable variable's path, to a learning rate; the first
     that fits counts. `optimizer` makes the inner optimizers from a rate; the default is Adam. Built on
-    `keras.optimizers.MultiOptimizer`; the idea is Howard & Ruder's (2018). Scaling the gradients instead would do
-    nothing under Adam, which divides the scale out again. Raises `CourseError` where a trainable variable fits none.
+    `keras.optimizers.MultiOptimizer`, and of nothing but Keras's own, so that a checkpoint with it loads anywhere and
+    goes on; the idea is Howard & Ruder's (2018). Scaling the gradients instead would do nothing under Adam, which
+    divides the scale out again. What is unfrozen later and fits none does not train. Raises `CourseError` where a
+    pattern is no regular expression, or a trainable variable fits none.
     """
     import keras
 
+    fits, before = {}, ""  # Keras wants patterns that fit whole paths, each path one alone
+    for pattern in rates:
+        fits[pattern] = f"{before}.*(?:{pattern}).*"
+        before += f"(?!.*(?:{pattern}))"
+        try:
+            re.compile(fits[pattern])
+        except re.error as problem:
+            raise CourseError(f"'{pattern}' is no regular expression without flags ({problem.msg}): mend it.") from None
     for variable in model.trainable_variables:
-        if not any(re.search(pattern, variable.path) for pattern in rates):
+        if not any(re.fullmatch(fit, variable.path) for fit in fits.values()):
             raise CourseError(
                 f"No learning rate is given for '{variable.path}': add a pattern that fits it, or freeze its layer."
             )
-    groups = {pattern: (optimizer or keras.optimizers.Adam)(rate) for pattern, rate in rates.items()}
-    return keras.optimizers.MultiOptimizer(
-        lambda variable: next(group for pattern, group in groups.items() if re.search(pattern, variable.path))
-    )
+    make = optimizer or keras.optimizers.Adam
+    groups = {fits[pattern]: make(rate) for pattern, rate in rates.items()}
+    return keras.optimizers.MultiOptimizer(keras.optimizers.OptimizerMap(make(0.0), groups))
 
 
 def gradient_norms(model, x: np.ndarray, y: np.ndarray, loss=None) -> dict[str, float]:
