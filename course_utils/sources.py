@@ -102,7 +102,8 @@ def load_source(
     the picture (not VGG's); the weights are those of the size of training all the same.
     `pixels` is a wish: a smaller side saves time, and a source that has one size only ("drawings", a file) keeps it.
     `preprocess` is for a `.keras` file that does not scale its pictures itself: a function from float32 pictures
-    0 … 255 (n, h, w, 3) to what the model was trained on.
+    0 … 255 (n, h, w, 3) to what the model was trained on. Where a file's model remembers that its training was on
+    pictures of another scale, the line says so (`models.scaling.doubt`).
 
     Raises `UnknownSource`, `SourceUnavailable`, `DamagedFile`, `BadInputSize`, `UnknownPreprocessing` and
     `UnsuitableModel`.

@@ -290,8 +290,9 @@ def _subclassed():
         (_two_inputs, "one RGB picture to one output"),
         (_subclassed, "one RGB picture to one output"),
         (lambda: keras.Sequential([keras.Input((8, 8, 3)), layers.Rescaling(1.0), layers.Dense(3)]), "no layer to cut"),
+        (lambda: keras.Sequential([keras.Input((32, 32, 3)), layers.Rescaling(1 / 255), block_net()]), "save that one"),
     ],
-    ids=["lambda", "foreign", "grey", "table", "two inputs", "subclassed", "one layer"],
+    ids=["lambda", "foreign", "grey", "table", "two inputs", "subclassed", "one layer", "all nested"],
 )
 def test_files_that_cannot_be_a_source(tmp_path, build, words):
     path = saved(tmp_path, build())

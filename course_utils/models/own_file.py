@@ -4,10 +4,8 @@ import zipfile
 from pathlib import Path
 
 from ..errors import BadInputSize, CourseError, DamagedFile, UnknownPreprocessing, UnknownSource, UnsuitableModel
-from . import cuts
+from . import cuts, scaling
 from .network import Network, Scaling, numbered_classes
-
-_ARITHMETIC = ("TrueDivide", "Divide", "Multiply", "Subtract", "Add")  # as keras.applications' preprocess_input leaves
 
 
 def load_file(path: Path, classifier: bool, input_size: tuple[int, int] | None, preprocess: Scaling | None) -> Network:
@@ -38,20 +36,31 @@ def load_file(path: Path, classifier: bool, input_size: tuple[int, int] | None, 
             "build it with Keras's functional or Sequential interface, input (height, width, 3)."
         )
     size = _size_of(path, shape, input_size)
-    if preprocess is None and not _scales_itself(model):
+    if preprocess is None and not scaling.scales_itself(model):
         raise UnknownPreprocessing(
             f"{path} has no Rescaling or Normalization layer, so how it wants its pictures is not known: say it with "
             "preprocess=, a function of float32 pictures 0 … 255, such as lambda x: x / 255."
         )
+    doubt = scaling.doubt(model, preprocess, size)
     points, names = cuts.found_cuts(model), ()
     if not points:
-        raise UnsuitableModel(f"{path} has no layer to cut at: a source needs at least two layers with kernels.")
+        inner = next((layer.name for layer in model.layers if hasattr(layer, "layers")), None)
+        raise UnsuitableModel(
+            f"{path} has no layer to cut at: "
+            + (
+                f"its model within the model, '{inner}', counts as one layer; save that one by itself, as "
+                f"model.get_layer('{inner}').save('inner.keras'), and say with preprocess= how its pictures are scaled."
+                if inner
+                else "a source needs at least two layers with kernels."
+            )
+        )
     if classifier and _ends_in_softmax(model):
         names = numbered_classes(model.output_shape[-1])
     elif not classifier:
         model = keras.Model(model.input, cuts.output_of(model, points[-1]), name=model.name)
     told = f"{path.stem}: your own model from {path}; {size[0]} x {size[1]} pixels, {len(points)} cut points, "
     told += f"{len(names)} classes (the file does not name them)." if names else "no classifier."
+    told += f" {doubt}" if doubt else ""
     return Network(path.stem, model, points, names, size, told, preprocess)
 
 
@@ -77,26 +86,6 @@ def _size_of(path: Path, shape: tuple, input_size: tuple[int, int] | None) -> tu
     if None not in fixed and input_size not in (None, fixed):
         raise BadInputSize(f"{path} takes {fixed[0]} x {fixed[1]} pixels: leave out input_size.")
     return input_size or fixed
-
-
-def _scales_itself(model) -> bool:
-    """Whether the model scales its pictures before the first kernel, also inside a nested model."""
-    return _scaling_first(model) is True
-
-
-def _scaling_first(model) -> bool | None:
-    """What comes first in the model, scaling (True) or a kernel (False); None where it has neither."""
-    from keras import layers
-
-    for step in getattr(model, "operations", model.layers):  # arithmetic with numbers is no layer
-        if isinstance(step, (layers.Rescaling, layers.Normalization)) or type(step).__name__ in _ARITHMETIC:
-            return True
-        if hasattr(step, "layers"):
-            if (found := _scaling_first(step)) is not None:
-                return found
-        elif any(len(weight.shape) > 1 for weight in getattr(step, "weights", ())):
-            return False
-    return None
 
 
 def _ends_in_softmax(model) -> bool:
