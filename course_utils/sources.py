@@ -14,6 +14,7 @@ from .errors import (
     UnknownCut,
     UnknownPreprocessing,
     UnknownSource,
+    UnsuitableModel,
 )
 from .models import cuts
 from .models.installed import INSTALLED, load_installed
@@ -72,8 +73,8 @@ class Source(Network):
             )
         if how == "numbers":
             return (
-                f"{self.name} ends in {width} numbers that are no probabilities, as there is no softmax at its end: if they "
-                "are logits, save keras.Model(model.input, keras.layers.Softmax()(model.output)), and load that."
+                f"{self.name} ends in {width} numbers that are no probabilities, as there is no softmax at its end: if "
+                "they are logits, save keras.Model(model.input, keras.layers.Softmax()(model.output)), and load that."
             )
         return (
             f"{self.name} as it is loaded ends in {how}, and has no classifier: put a head of your own on it, or load "
@@ -100,6 +101,19 @@ class Source(Network):
             advice = f"did you mean {_either(close)}? All of them" if close else "choose one of these"
             raise UnknownCut(f"{self.name} has no cut point '{cut}': {advice}: {', '.join(self.cuts)}.")
         return keras.Model(self.model.input, cuts.output_of(self.model, cut), name=f"{self.name}_to_{cut}")
+
+    def map_cuts(self) -> tuple[str, ...]:
+        """The cuts that hold maps, (height, width, channels), and no tokens or vectors; shallow to deep.
+
+        Raises `UnsuitableModel` where there is none, as in a transformer.
+        """
+        found = tuple(cut for cut in self.cuts if len(cuts.output_of(self.model, cut).shape) == 4)
+        if not found:
+            raise UnsuitableModel(
+                f"{self.name} has no maps at its cuts, but tokens or vectors, as a transformer has them: take a source "
+                "of convolutions to look at maps; cut_features, add_head and all that they serve take this one too."
+            )
+        return found
 
 
 def load_source(

@@ -128,8 +128,9 @@ def drift(model, before: dict[str, np.ndarray], blocks: dict[str, str]) -> dict[
     """
     change: dict[str, float] = dict.fromkeys(blocks.values(), 0.0)
     size = dict(change)
-    for name, weight in named_weights(model).items():
-        block = blocks.get(weight.path.split("/")[-2])
+    owner = {id(weight): layer.name for layer in every_layer(model) for weight in layer.weights}
+    for name, weight in named_weights(model).items():  # whose path names the innermost layer, as "query" in attention
+        block = blocks.get(owner.get(id(weight)))
         if block is not None:
             change[block] += float(np.sum((np.asarray(weight) - before[name]) ** 2))
             size[block] += float(np.sum(before[name] ** 2))

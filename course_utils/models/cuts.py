@@ -88,6 +88,8 @@ def found_cuts(model) -> tuple[str, ...]:
         layers.Flatten,
         layers.Reshape,
         layers.ZeroPadding2D,
+        layers.GlobalAveragePooling1D,  # of tokens
+        layers.GlobalMaxPooling1D,
         layers.GlobalAveragePooling2D,  # a head pools for itself, and may want coarse position
         layers.GlobalMaxPooling2D,
     )
@@ -96,9 +98,11 @@ def found_cuts(model) -> tuple[str, ...]:
     nodes = uses(model)
     for node in nodes:
         layer = node.operation
-        if any(len(weight.shape) > 1 for weight in getattr(layer, "weights", ())):
+        kernel = any(len(weight.shape) > 1 for weight in getattr(layer, "weights", ()))
+        if kernel and not isinstance(layer, layers.Embedding):  # which only says where a token is
             cuts += [last] if last else []
             last, begun = None, True
-        if begun and id(layer) in free and not isinstance(layer, idle) and node is not nodes[-1]:
+        useful = begun and id(layer) in free and not isinstance(layer, idle) and node is not nodes[-1]
+        if useful and len(node.output_tensors[0].shape) in (2, 3, 4):  # vectors, tokens, maps
             last = layer.name
     return tuple(cuts + ([last] if last else []))

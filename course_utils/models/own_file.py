@@ -28,7 +28,7 @@ def load_file(path: Path, classifier: bool, input_size: tuple[int, int] | None, 
             f"{path} holds no network from one RGB picture to one output: "
             "build it with Keras's functional or Sequential interface, input (height, width, 3)."
         )
-    if not all(np.isfinite(np.asarray(weight)).all() for weight in model.weights if weight.dtype.startswith("float")):
+    if not all(np.isfinite(np.asarray(weight)).all() for weight in model.weights if "float" in weight.dtype):
         raise UnsuitableModel(
             f"{path} holds weights that are NaN or infinite, as a training leaves them that went out of bounds: "
             "train it anew at a lower learning rate, or take an earlier checkpoint."
