@@ -6,7 +6,7 @@ import numpy as np
 
 from .errors import CourseError
 from .progress import bar
-from .transfer import every_layer, named_weights
+from .transfer import every_layer, named_weights, unused
 
 
 def progress_callback(label: str = "training"):
@@ -98,7 +98,8 @@ def layer_rates(model, rates: dict[str, float], optimizer=None):
 def gradient_norms(model, x: np.ndarray, y: np.ndarray, loss=None) -> dict[str, float]:
     """Norm of the loss's gradient for each trainable layer, on one batch, in inference mode; nothing is changed.
 
-    The layers of models within the model count one by one.
+    The layers of models within the model count one by one; of several with one name, the later ones are "name (2)" and
+    so on.
 
     `x` is the model's own input, `y` the labels; `loss` defaults to sparse categorical cross-entropy on probabilities.
     """
@@ -110,7 +111,10 @@ def gradient_norms(model, x: np.ndarray, y: np.ndarray, loss=None) -> dict[str, 
     with tf.GradientTape() as tape:
         value = loss(y, model(x, training=False))
     gradients = tape.gradient(value, [[v.value for v in layer.trainable_variables] for layer in layers])
-    return {layer.name: float(tf.linalg.global_norm(g)) for layer, g in zip(layers, gradients, strict=True)}
+    norms: dict[str, float] = {}
+    for layer, gradient in zip(layers, gradients, strict=True):
+        norms[unused(layer.name, norms)] = float(tf.linalg.global_norm(gradient))
+    return norms
 
 
 def accuracy(model, x: np.ndarray, labels: np.ndarray) -> float:

@@ -124,12 +124,17 @@ def named_weights(model) -> dict:
     """Every weight of the model by its path; of several with one path, the later ones by "path (2)" and so on."""
     named: dict = {}
     for weight in model.weights:
-        name, k = weight.path, 1
-        while name in named:
-            k += 1
-            name = f"{weight.path} ({k})"
-        named[name] = weight
+        named[unused(weight.path, named)] = weight
     return named
+
+
+def unused(name: str, taken) -> str:
+    """The name itself, or where it is taken "name (2)" and so on."""
+    free, k = name, 1
+    while free in taken:
+        k += 1
+        free = f"{name} ({k})"
+    return free
 
 
 def snapshot(model) -> dict[str, np.ndarray]:

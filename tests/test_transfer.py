@@ -210,6 +210,9 @@ def test_of_two_layers_with_one_path_each_has_its_own_entry():
     assert len(before) == len(model.weights) == 4
     right.layers[0].kernel.assign_add(np.ones((2, 2)))
     assert sum(change > 0 for change in moved(model, before).values()) == 1
+    x, y = np.ones((3, 2), "float32"), np.zeros((3, 2), "float32")
+    norms = gradient_norms(model, x, y, keras.losses.MeanSquaredError())
+    assert list(norms) == ["conv", "conv (2)"] and norms["conv"] == pytest.approx(norms["conv (2)"])  # a sum of both
 
 
 def with_base_inside():
