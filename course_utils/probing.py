@@ -9,6 +9,8 @@ from itertools import product
 
 import numpy as np
 
+from .models.cuts import output_of
+from .models.tokens import pooled
 from .pictures.arrays import checked
 from .pictures.labelled import Target
 from .progress import bar
@@ -24,7 +26,7 @@ def cut_features(source: Source, pictures: np.ndarray, cuts: tuple[str, ...] = (
     """Pooled features of every cut in one forward pass, kept for the next time: (n, features) for each cut.
 
     `pictures` are uint8 (n, h, w, 3), and are brought to the source's size and scale a batch at a time. A cut's output
-    is averaged over grid x grid cells. Raises `UnknownCut`, `BadPictures`.
+    is averaged over grid x grid cells, as `models.tokens.pooled` does. Raises `UnknownCut`, `BadPictures`.
     """
     outputs = {cut: source.prefix(cut).output for cut in cuts or source.cuts}
     return _of_pictures(source, source.model.input, outputs, pictures, grid)
@@ -34,7 +36,7 @@ def random_features(source: Source, pictures: np.ndarray, seed: int, cuts: tuple
     """The control to `cut_features`: the same cuts of the same architecture, with weights that nobody trained."""
     cuts = cuts or source.cuts
     untrained = random_prefix(source, max(cuts, key=source.cuts.index), seed)
-    outputs = {cut: untrained.get_layer(cut).output for cut in cuts}
+    outputs = {cut: output_of(untrained, cut) for cut in cuts}
     return _of_pictures(source, untrained.input, outputs, pictures, grid=1)
 
 
@@ -54,18 +56,13 @@ def features(model, inputs: np.ndarray, grid: int = 1) -> Features:
 def _kept(model, inputs: np.ndarray, prepare: Callable, grid: int, *key: np.ndarray) -> dict[str, np.ndarray]:
     import keras
 
-    def pool(x):
-        if len(x.shape) == 2:
-            return x
-        if grid == 1:
-            return keras.layers.GlobalAveragePooling2D()(x)
-        return keras.layers.Flatten()(keras.layers.AdaptiveAveragePooling2D(grid)(x))
+    pools = {name: pooled(x, grid, f"pool_{k}") for k, (name, x) in enumerate(model.output.items())}
 
     def compute():
         import tensorflow as tf
 
-        pooled = keras.Model(model.input, {name: pool(x) for name, x in model.output.items()})
-        run = tf.function(lambda x: pooled(x, training=False), reduce_retracing=True)
+        features = keras.Model(model.input, pools)
+        run = tf.function(lambda x: features(x, training=False), reduce_retracing=True)
         parts = [
             run(tf.constant(prepare(inputs[start : start + BATCH])))
             for start in bar(range(0, len(inputs), BATCH), label="features", unit="batches")

@@ -14,12 +14,14 @@ from .errors import (
     UnknownCut,
     UnknownPreprocessing,
     UnknownSource,
+    UnsuitableModel,
 )
 from .models import cuts
 from .models.installed import INSTALLED, load_installed
 from .models.loading import load_application, load_drawings
-from .models.network import Network, Scaling
+from .models.network import Network, Scaling, ending
 from .models.own_file import load_file
+from .models.stored import ENDINGS
 from .models.zoo import ZOO
 from .pictures.arrays import CHUNK, checked, resized
 from .store import downloads
@@ -50,15 +52,34 @@ class Source(Network):
         Raises `BadPictures`, and `NoClassifier` where the source has none.
         """
         if not self.class_names:
-            raise NoClassifier(
-                f"{self.name} as it is loaded has no classifier that gives probabilities (a softmax at its end): put a "
-                "head of your own on it, or load a source that has one with classifier=True."
-            )
+            raise NoClassifier(self._why_no_classifier())
         pictures = checked(pictures)
         parts = range(0, len(pictures), CHUNK)
         return np.concatenate(
             [self.model.predict_on_batch(self.scaled(pictures[i : i + CHUNK])) for i in parts]
         ).astype("float32")
+
+    def _why_no_classifier(self) -> str:
+        width, how = self.model.output_shape[-1], ending(self.model)
+        if how == "sigmoid" and width == 1:
+            return (
+                f"{self.name} ends in one sigmoid, the probability of one of two classes, and so has no probability "
+                "for each class: ask source.model itself, or give it two outputs with a softmax."
+            )
+        if how == "sigmoid":
+            return (
+                f"{self.name} ends in {width} sigmoids, each a yes or no by itself, and so not in probabilities of "
+                "classes of which one is right: ask source.model itself."
+            )
+        if how == "numbers":
+            return (
+                f"{self.name} ends in {width} numbers that are no probabilities, as there is no softmax at its end: if "
+                "they are logits, save keras.Model(model.input, keras.layers.Softmax()(model.output)), and load that."
+            )
+        return (
+            f"{self.name} as it is loaded ends in {how}, and has no classifier: put a head of your own on it, or load "
+            "a source that has one with classifier=True."
+        )
 
     def top(self, pictures: np.ndarray, k: int = 5) -> list[list[tuple[str, float]]]:
         """The k most probable classes of each picture, best first, as (class name, probability)."""
@@ -81,6 +102,19 @@ class Source(Network):
             raise UnknownCut(f"{self.name} has no cut point '{cut}': {advice}: {', '.join(self.cuts)}.")
         return keras.Model(self.model.input, cuts.output_of(self.model, cut), name=f"{self.name}_to_{cut}")
 
+    def map_cuts(self) -> tuple[str, ...]:
+        """The cuts that hold maps, (height, width, channels), and no tokens or vectors; shallow to deep.
+
+        Raises `UnsuitableModel` where there is none, as in a transformer.
+        """
+        found = tuple(cut for cut in self.cuts if len(cuts.output_of(self.model, cut).shape) == 4)
+        if not found:
+            raise UnsuitableModel(
+                f"{self.name} has no maps at its cuts, but tokens or vectors, as a transformer has them: take a source "
+                "of convolutions to look at maps; cut_features, add_head and all that they serve take this one too."
+            )
+        return found
+
 
 def load_source(
     name: str | Path = "auto",
@@ -94,22 +128,24 @@ def load_source(
 
     `name` is "EfficientNetLite0", which "auto" takes, "EfficientNetLite1" or "EfficientNetLite2" (ImageNet networks
     that come with the course's packages, so that no network is asked), "drawings" (the course's own small network), the
-    name of a model in `keras.applications` with its ImageNet weights, or the path of a `.keras` file (a model within
-    that model counts as one layer).
+    name of a model in `keras.applications` with its ImageNet weights, or the path of a `.keras` file, or of an `.h5`
+    file that holds a whole model (a model within that model counts as one layer).
 
     `classifier=False` leaves the classifier out; from Keras that is a smaller file. `input_size`, height and width in
     pixels, may then differ from the size of the source's training, and with a classifier where it takes averages over
     the picture (not VGG's); the weights are those of the size of training all the same.
     `pixels` is a wish: a smaller side saves time, and a source that has one size only ("drawings", a file) keeps it.
-    `preprocess` is for a `.keras` file that does not scale its pictures itself: a function from float32 pictures
-    0 … 255 (n, h, w, 3) to what the model was trained on.
+    `preprocess` is for a file whose model does not scale its pictures itself: a function from float32 pictures
+    0 … 255 (n, h, w, 3) to what the model was trained on. Where that model remembers that its training was on
+    pictures of another scale, the line says so (`models.scaling.doubt`).
 
     Raises `UnknownSource`, `SourceUnavailable`, `DamagedFile`, `BadInputSize`, `UnknownPreprocessing` and
     `UnsuitableModel`.
     """
     name = str(name)
-    is_file = name.lower().endswith(".keras")
-    if preprocess is not None and not is_file:
+    known = name == "auto" or name in DRAWINGS or name in INSTALLED or name in ZOO
+    is_file = not known and (name.lower().endswith(ENDINGS) or Path(name).expanduser().is_dir())
+    if preprocess is not None and known:
         raise UnknownPreprocessing(f"'{name}' knows how to scale its pictures: leave out preprocess=.")
     if input_size is not None:
         input_size = _checked_size(input_size)
@@ -147,7 +183,7 @@ def _either(names: list[str]) -> str:
 
 
 def _unknown(name: str) -> str:
-    if Path(name).suffix in (".h5", ".hdf5", ".pb", ".pt", ".pth", ".onnx", ".tflite", ".npz"):
+    if Path(name).suffix.lower() in (".pb", ".pt", ".pth", ".onnx", ".tflite", ".npz"):
         return f"'{name}' is no .keras file: load the model in Keras and store it with model.save('name.keras')."
     known = ["auto", *DRAWINGS[:1], *INSTALLED, *ZOO]
     lower = {known_name.lower(): known_name for known_name in known}

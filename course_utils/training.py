@@ -6,7 +6,7 @@ import numpy as np
 
 from .errors import CourseError
 from .progress import bar
-from .transfer import every_layer, named_weights
+from .transfer import every_layer, named_weights, unused
 
 
 def progress_callback(label: str = "training"):
@@ -70,26 +70,36 @@ def layer_rates(model, rates: dict[str, float], optimizer=None):
 
     `rates` maps a regular expression, searched for in each trainable variable's path, to a learning rate; the first
     that fits counts. `optimizer` makes the inner optimizers from a rate; the default is Adam. Built on
-    `keras.optimizers.MultiOptimizer`; the idea is Howard & Ruder's (2018). Scaling the gradients instead would do
-    nothing under Adam, which divides the scale out again. Raises `CourseError` where a trainable variable fits none.
+    `keras.optimizers.MultiOptimizer`, and of nothing but Keras's own, so that a checkpoint with it loads anywhere and
+    goes on; the idea is Howard & Ruder's (2018). Scaling the gradients instead would do nothing under Adam, which
+    divides the scale out again. What is unfrozen later and fits none does not train. Raises `CourseError` where a
+    pattern is no regular expression, or a trainable variable fits none.
     """
     import keras
 
+    fits, before = {}, ""  # Keras wants patterns that fit whole paths, each path one alone
+    for pattern in rates:
+        fits[pattern] = f"{before}.*(?:{pattern}).*"
+        before += f"(?!.*(?:{pattern}))"
+        try:
+            re.compile(fits[pattern])
+        except re.error as problem:
+            raise CourseError(f"'{pattern}' is no regular expression without flags ({problem.msg}): mend it.") from None
     for variable in model.trainable_variables:
-        if not any(re.search(pattern, variable.path) for pattern in rates):
+        if not any(re.fullmatch(fit, variable.path) for fit in fits.values()):
             raise CourseError(
                 f"No learning rate is given for '{variable.path}': add a pattern that fits it, or freeze its layer."
             )
-    groups = {pattern: (optimizer or keras.optimizers.Adam)(rate) for pattern, rate in rates.items()}
-    return keras.optimizers.MultiOptimizer(
-        lambda variable: next(group for pattern, group in groups.items() if re.search(pattern, variable.path))
-    )
+    make = optimizer or keras.optimizers.Adam
+    groups = {fits[pattern]: make(rate) for pattern, rate in rates.items()}
+    return keras.optimizers.MultiOptimizer(keras.optimizers.OptimizerMap(make(0.0), groups))
 
 
 def gradient_norms(model, x: np.ndarray, y: np.ndarray, loss=None) -> dict[str, float]:
     """Norm of the loss's gradient for each trainable layer, on one batch, in inference mode; nothing is changed.
 
-    The layers of models within the model count one by one.
+    The layers of models within the model count one by one; of several with one name, the later ones are "name (2)" and
+    so on.
 
     `x` is the model's own input, `y` the labels; `loss` defaults to sparse categorical cross-entropy on probabilities.
     """
@@ -101,7 +111,10 @@ def gradient_norms(model, x: np.ndarray, y: np.ndarray, loss=None) -> dict[str, 
     with tf.GradientTape() as tape:
         value = loss(y, model(x, training=False))
     gradients = tape.gradient(value, [[v.value for v in layer.trainable_variables] for layer in layers])
-    return {layer.name: float(tf.linalg.global_norm(g)) for layer, g in zip(layers, gradients, strict=True)}
+    norms: dict[str, float] = {}
+    for layer, gradient in zip(layers, gradients, strict=True):
+        norms[unused(layer.name, norms)] = float(tf.linalg.global_norm(gradient))
+    return norms
 
 
 def accuracy(model, x: np.ndarray, labels: np.ndarray) -> float:
@@ -119,8 +132,9 @@ def drift(model, before: dict[str, np.ndarray], blocks: dict[str, str]) -> dict[
     """
     change: dict[str, float] = dict.fromkeys(blocks.values(), 0.0)
     size = dict(change)
-    for name, weight in named_weights(model).items():
-        block = blocks.get(weight.path.split("/")[-2])
+    owner = {id(weight): layer.name for layer in every_layer(model) for weight in layer.weights}
+    for name, weight in named_weights(model).items():  # whose path names the innermost layer, as "query" in attention
+        block = blocks.get(owner.get(id(weight)))
         if block is not None:
             change[block] += float(np.sum((np.asarray(weight) - before[name]) ** 2))
             size[block] += float(np.sum(before[name] ** 2))

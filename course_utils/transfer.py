@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .errors import BadTarget, UnknownCut
+from .models.tokens import pooled
 from .sources import Source
 
 
@@ -40,23 +41,19 @@ def random_prefix(source: Source, cut: str, seed: int):
 def add_head(prefix, classes: int = 0, grid: int = 1):
     """Put a new head on a prefix: average pooling to grid x grid cells, then one dense layer.
 
+    Of a transformer's tokens the class token is taken in place of the average, where there is one (`models.tokens`).
+
     `classes` ≥ 2 gives a softmax over so many classes; 0 gives one linear output, for regression. `grid` above 1
     keeps coarse position, which a single average throws away. Raises `BadTarget` for one class.
     """
     import keras
-    from keras import layers
 
     if classes == 1 or classes < 0:
         raise BadTarget(
             f"A head for {classes} classes has nothing to tell apart: give at least 2, or 0 for regression."
         )
-    x = prefix.output
-    if len(x.shape) == 4:
-        if grid == 1:
-            x = layers.GlobalAveragePooling2D(name="head_pool")(x)
-        else:
-            x = layers.Flatten(name="head_flatten")(layers.AdaptiveAveragePooling2D(grid, name="head_pool")(x))
-    x = layers.Dense(classes or 1, activation="softmax" if classes else None, name="head")(x)
+    x = pooled(prefix.output, grid, "head_pool")
+    x = keras.layers.Dense(classes or 1, activation="softmax" if classes else None, name="head")(x)
     return keras.Model(prefix.input, x, name=f"{prefix.name}_with_head")
 
 
@@ -127,12 +124,17 @@ def named_weights(model) -> dict:
     """Every weight of the model by its path; of several with one path, the later ones by "path (2)" and so on."""
     named: dict = {}
     for weight in model.weights:
-        name, k = weight.path, 1
-        while name in named:
-            k += 1
-            name = f"{weight.path} ({k})"
-        named[name] = weight
+        named[unused(weight.path, named)] = weight
     return named
+
+
+def unused(name: str, taken) -> str:
+    """The name itself, or where it is taken "name (2)" and so on."""
+    free, k = name, 1
+    while free in taken:
+        k += 1
+        free = f"{name} ({k})"
+    return free
 
 
 def snapshot(model) -> dict[str, np.ndarray]:

@@ -110,6 +110,18 @@ def small_notebook():
     return make
 
 
+@pytest.fixture(scope="session", params=["average", "class token", "nested"])
+def vit(request, tmp_path_factory):
+    """A small vision transformer as a source, from a file; no test may change its weights."""
+    from helpers import small_vit
+
+    from course_utils.sources import load_source
+
+    file = tmp_path_factory.mktemp("vit") / "vit.keras"
+    small_vit(request.param != "average", request.param == "nested").save(file)
+    return load_source(file)
+
+
 PICTURE = """from IPython.display import display
 png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 display({"image/png": png, "text/plain": "dot"}, raw=True, metadata={"image/png": {"alt": 'A "dot" < a line'}})"""

@@ -74,3 +74,35 @@ def assert_claims_hold(path, notebook):
 def some_long(some: int, every: int) -> list:
     """Numbers for `parametrize`: the first ones always, all others among the long tests only."""
     return [k if k < some else pytest.param(k, marks=pytest.mark.long) for k in range(every)]
+
+
+def small_vit(class_token: bool = False, base: bool = False):
+    """A vision transformer of Keras's own layers: 4 x 4 patches of 32 x 32 pixels, two blocks; its cuts hold tokens.
+
+    With `base`, the blocks are a model within the model, as the tutorials build it.
+    """
+    import keras
+    from keras import layers, ops
+
+    keras.utils.set_random_seed(0)
+    x = pictures = keras.Input((32, 32, 3), name="pictures")
+    x = layers.Conv2D(12, 8, strides=8, name="patches")(layers.Rescaling(1 / 127.5, offset=-1, name="scale")(x))
+    x = layers.Reshape((16, 12), name="in_a_row")(x)
+    if class_token:
+        first = layers.Embedding(1, 12, name="class_token")(ops.zeros_like(x[:, :1, 0]))
+        x = layers.Concatenate(axis=1, name="joined")([first, x])
+    places = ops.cumsum(ops.ones_like(x[:, :, 0]), axis=1) - 1
+    x = layers.Add(name="embedded")([x, layers.Embedding(16 + class_token, 12, name="places")(places)])
+    y = entry = keras.Input(x.shape[1:], name="tokens") if base else x
+    for k in (1, 2):
+        z = layers.LayerNormalization(name=f"block{k}_norm1")(y)
+        z = layers.MultiHeadAttention(2, 6, name=f"block{k}_attention")(z, z)
+        y = layers.Add(name=f"block{k}_attended")([y, z])
+        z = layers.Dense(24, activation="gelu", name=f"block{k}_wide")(
+            layers.LayerNormalization(name=f"block{k}_norm2")(y)
+        )
+        y = layers.Add(name=f"block{k}")([y, layers.Dense(12, name=f"block{k}_narrow")(z)])
+    y = layers.LayerNormalization(name="norm")(y)
+    x = keras.Model(entry, y, name="base")(x) if base else y
+    x = x[:, 0] if class_token else layers.GlobalAveragePooling1D(name="average")(x)
+    return keras.Model(pictures, layers.Dense(3, activation="softmax", name="classes")(x), name="vit")

@@ -74,6 +74,15 @@ def test_a_fingerprint_knows_values_types_shapes_and_order():
     assert fingerprint(wide[:, ::2]) == fingerprint(wide[:, ::2].copy())  # not how it lies in memory
 
 
+def test_a_fingerprint_takes_types_that_numpy_does_not_have():
+    import ml_dtypes
+
+    a = np.arange(6.0).astype(ml_dtypes.bfloat16)
+    assert fingerprint(a) == fingerprint(a.copy()) != fingerprint(a + 1)
+    assert fingerprint(a) != fingerprint(a.reshape(2, 3)) and fingerprint(a.reshape(2, 3)[:, 0]) != fingerprint(a[:2])
+    assert fingerprint(np.array(3, "float32")) and fingerprint(a[:0])  # a number alone, and none at all
+
+
 def test_a_fingerprint_is_the_same_tomorrow():
     code = "from course_utils.store.cache import fingerprint; print(fingerprint({'b': 1, 'a': [2, None]}, 'x'))"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

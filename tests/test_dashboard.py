@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from course_utils.charts import dashboard as dashboards
 from course_utils.charts.dashboard import dashboard
 from course_utils.training import gradient_norms
 
@@ -74,6 +75,32 @@ def test_it_changes_nothing_and_measures_the_end(shown):
         100 * (moved / sum(np.sum(b**2) for b in before)) ** 0.5, rel=1e-4
     )
     assert told["drift"]["body"][0] == 0 < told["drift"]["body"][-1]
+
+
+def with_base_inside():
+    """The same network, its lower layers a model within the model."""
+    flat, x = network(), keras.Input((4,))
+    base = keras.Sequential([keras.Input((4,)), flat.get_layer("one"), flat.get_layer("two")], name="base")
+    model = keras.Model(x, flat.get_layer("head")(base(x)))
+    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+    return model
+
+
+@pytest.mark.parametrize("blocks", [{"base": "body", "head": "head"}, BLOCKS], ids=["by the base", "by its layers"])
+def test_a_base_within_the_model_is_one_block(shown, monkeypatch, blocks):
+    monkeypatch.setattr(dashboards, "drawn", lambda figure: b"")
+    monkeypatch.setattr(dashboards, "show", lambda figure, alt: None)
+    flat, nested = network(), with_base_inside()
+    batch = tuple(part[:16] for part in data())
+    watches = dashboard(flat, batch, batch, BLOCKS, every=16), dashboard(nested, batch, batch, blocks, every=16)
+    for model, watch in zip((flat, nested), watches, strict=True):
+        train(model, watch)
+    expected, told = (watch.history for watch in watches)
+    for kind in ("gradient", "drift"):
+        assert set(told[kind]) == {"body", "head"}
+        for block in told[kind]:
+            assert told[kind][block] == pytest.approx(expected[kind][block], rel=1e-4)
+            assert told[kind][block][-1] > 0
 
 
 def test_where_no_widget_runs_the_end_stands_as_a_picture(shown):

@@ -5,6 +5,8 @@ import datetime
 import hashlib
 import io
 import re
+import struct
+import zlib
 
 import keras
 import numpy as np
@@ -39,14 +41,14 @@ TRUTH = np.repeat([0, 1, 2], (10, 5, 5))
 ANSWERS = np.array([0] * 8 + [1, 1] + [1] * 5 + [0, 2, 2, 2, 2])
 
 
-def make(folder, names=("brick", "grass|wet", "gravel_a")):
+def make(folder, names=("brick", "grass|wet", "gravel_a"), size=(10, 12)):
     keras.utils.set_random_seed(0)
-    x = keras.Input((10, 12, 3))
+    x = keras.Input((*size, 3))
     y = layers.ReLU(name="cut")(layers.Conv2D(4, 3)(x))
-    source = Source("tiny", keras.Model(x, y), ("cut",), (), (10, 12), "tiny: made in this test.", embedded.preprocess)
+    source = Source("tiny", keras.Model(x, y), ("cut",), (), size, "tiny: made in this test.", embedded.preprocess)
     model = add_head(take_prefix(source, "cut"), 3)
     deployable(source, model).save(folder / "stones.keras")
-    pictures = np.random.default_rng(0).integers(0, 256, (20, 10, 12, 3)).astype("uint8")
+    pictures = np.random.default_rng(0).integers(0, 256, (20, *size, 3)).astype("uint8")
     target = Target("stones", "Which?", pictures[:9], np.arange(9) % 3, pictures, TRUTH, names)
     return {
         "file": folder / "stones.keras",
@@ -113,20 +115,98 @@ def test_a_model_without_mistakes_and_a_class_without_tests(parts):
     assert "| gravel\\_a | 3 | 0 | not known |" in model_card(**parts | {"target": few, "answers": ANSWERS[:15]})
 
 
-def test_the_code_of_the_card_runs_and_says_what_the_model_says(parts, tmp_path, monkeypatch):
-    monkeypatch.chdir(parts["file"].parent)
-    noise = np.random.default_rng(3).integers(0, 256, (33, 40, 3)).astype("uint8")
-    Image.fromarray(noise).save("picture.jpg", quality=100)
+def rgb(side=(30, 24), seed=3):
+    """Smooth colours, so that one pixel of rounding does not look like a mistake: (h, w, 3)."""
+    few = np.random.default_rng(seed).integers(0, 256, (5, 4, 3)).astype("uint8")
+    return Image.fromarray(few).resize(side, Image.Resampling.BICUBIC)
+
+
+def see_through(picture):
+    """The picture with a ground that is fully, half, or not transparent, from left to right."""
+    opacity = np.repeat([0, 128, 255], picture.width // 3)[None].repeat(picture.height, 0).astype("uint8")
+    picture.putalpha(Image.fromarray(opacity))
+    return picture
+
+
+def palette(folder):
+    picture = rgb().quantize(16)
+    picture.save(folder / "picture.png", transparency=bytes([0, 100] + [255] * 14))
+
+
+def sixteen_bits(folder):
+    grey = np.linspace(0, 65535, 30 * 24).reshape(30, 24).astype("uint16")
+    Image.fromarray(grey).save(folder / "picture.png")
+
+
+def turned(folder):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    rgb().save(folder / "picture.jpg", exif=exif, quality=95)
+
+
+def sixteen_bits_in_colour(folder):
+    """Pillow writes none: two bytes of each colour, big end first, in a PNG made by hand."""
+    values = np.asarray(see_through(rgb())).astype(">u2") * 257
+    rows = b"".join(b"\0" + row.tobytes() for row in values)
+    size = struct.pack(">II5B", values.shape[1], values.shape[0], 16, 6, 0, 0, 0)
+    parts = [(b"IHDR", size), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    told = [struct.pack(">I", len(d)) + t + d + struct.pack(">I", zlib.crc32(t + d)) for t, d in parts]
+    (folder / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(told))
+
+
+def frames(folder):
+    rgb().save(folder / "picture.gif", save_all=True, append_images=[rgb(seed=4)])
+
+
+FILES = {
+    "a plain one": lambda folder: rgb().save(folder / "picture.jpg"),
+    "transparent ground": lambda folder: see_through(rgb()).save(folder / "picture.png"),
+    "grey and transparent": lambda folder: see_through(rgb()).convert("LA").save(folder / "picture.png"),
+    "palette with transparency": palette,
+    "one transparent colour": lambda folder: rgb().save(folder / "picture.png", transparency=rgb().getpixel((2, 2))),
+    "16 bits, grey": sixteen_bits,
+    "16 bits, colour and transparent": sixteen_bits_in_colour,
+    "turned by EXIF": turned,
+    "CMYK": lambda folder: rgb().convert("CMYK").save(folder / "picture.jpg", quality=95),
+    "black and white": lambda folder: rgb().convert("1").save(folder / "picture.png"),
+    "large": lambda folder: rgb((900, 700)).save(folder / "picture.jpg"),
+    "animated": frames,
+}
+
+
+@pytest.fixture(scope="module")
+def square_parts(tmp_path_factory):
+    return make(tmp_path_factory.mktemp("square"), size=(10, 10))
+
+
+def carried_out(parts, file):
+    """What the code of the card prints of a picture, and the names that it leaves behind."""
     code = re.search(r"^```python\n(.*?)^```", model_card(**parts), re.DOTALL | re.MULTILINE)[1]
-    said = io.StringIO()
-    space = {}
+    assert code.count('"picture.jpg"') == 1
+    said, space = io.StringIO(), {}
     with contextlib.redirect_stdout(said):
-        exec(code, space)
-    assert said.getvalue().strip() in parts["target"].class_names
+        exec(code.replace('"picture.jpg"', repr(str(file))), space)
+    return said.getvalue().strip(), space
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_the_code_of_the_card_says_what_the_course_measured(square_parts, tmp_path, monkeypatch, kind):
+    monkeypatch.chdir(square_parts["file"].parent)
+    FILES[kind](tmp_path)
+    (file,) = tmp_path.iterdir()
+    said, space = carried_out(square_parts, file)
+    measured = space["model"].predict(read_picture(file, 10)[None], verbose=0)
+    answered = space["model"].predict(np.asarray(space["picture"])[None], verbose=0)
+    np.testing.assert_array_equal(answered, measured)
+    assert said == square_parts["target"].class_names[measured.argmax()]
+
+
+def test_the_code_of_the_card_takes_any_shape(parts, tmp_path, monkeypatch):
+    monkeypatch.chdir(parts["file"].parent)
+    rgb().save(tmp_path / "picture.jpg")
+    said, space = carried_out(parts, tmp_path / "picture.jpg")
+    assert said in parts["target"].class_names
     assert space["picture"].size == (12, 10) and space["names"] == list(parts["target"].class_names)
-    code = code.replace("(12, 10)", "(10, 10)").split("print")[0]  # a square, as read_picture makes it
-    exec(code, space)
-    np.testing.assert_array_equal(np.asarray(space["picture"]), read_picture("picture.jpg", 10))
 
 
 def test_wilsons_interval():

@@ -8,7 +8,8 @@ from helpers import complains
 
 from course_utils import probing
 from course_utils.errors import BadPictures, UnknownCut
-from course_utils.probing import cut_features, features, interval, linear_probe
+from course_utils.probing import cut_features, features, interval, linear_probe, random_features
+from course_utils.sources import Source
 from course_utils.store.cache import results_folder
 from course_utils.world import shapes
 
@@ -93,6 +94,27 @@ def test_the_second_time_nothing_is_computed(source, empty, computed):
         np.testing.assert_array_equal(first[cut], again[cut])
 
 
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "bfloat16"])
+def test_features_of_half_precision_come_back_from_the_cache(empty, computed, policy):
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = small_model()
+        first, again = features(model, INPUTS), features(model, INPUTS)
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert len(computed) == len(list(empty.glob("*.npz"))) == 1
+    for name, values in first.items():
+        assert values.dtype == again[name].dtype == np.float32
+        np.testing.assert_array_equal(values, again[name])
+    exact = small_model()
+    exact.set_weights([np.asarray(weight, "float32") for weight in model.get_weights()])
+    expected = features(exact, INPUTS)["b"]
+    np.testing.assert_allclose(first["b"], expected, atol=0.05 * np.abs(expected).max())
+
+
 def test_what_is_kept_needs_no_model_call(empty, monkeypatch):
     import tensorflow as tf
 
@@ -139,6 +161,21 @@ def test_the_same_layers_in_other_roles_are_other_features(empty):
     swapped = features(keras.Model(model.input, {"a": b, "b": a}), INPUTS)
     np.testing.assert_array_equal(swapped["a"], straight["b"])
     np.testing.assert_array_equal(swapped["b"], straight["a"])
+
+
+def test_a_model_within_the_model_is_a_cut_of_its_control_too(empty):
+    import keras
+
+    keras.utils.set_random_seed(0)
+    pictures = keras.Input((8, 8, 3))
+    convolutions = [keras.layers.Conv2D(4, 3), keras.layers.Conv2D(5, 3)]
+    base = keras.Sequential([keras.Input((8, 8, 3)), *convolutions], name="base")
+    last = keras.layers.Conv2D(6, 3, name="last")(base(pictures))
+    source = Source("nested", keras.Model(pictures, last), ("base", "last"), (), (8, 8), "nested.")
+    found, control = cut_features(source, PICTURES), random_features(source, PICTURES, seed=1)
+    for cut, width in (("base", 5), ("last", 6)):
+        assert found[cut].shape == control[cut].shape == (20, width)
+        assert not np.allclose(found[cut], control[cut], rtol=0.1)
 
 
 def test_the_settings_of_layers_without_weights_matter(empty):

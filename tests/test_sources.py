@@ -120,7 +120,7 @@ def test_embedded_source_without_its_classifier():
     source = load_source("drawings", classifier=False)
     assert source.cuts == embedded.CUTS[:-1] and source.class_names == ()
     assert source.model.output.shape[1:] == (4, 4, 128)
-    assert "no classifier that gives probabilities" in sentence(NoClassifier, lambda: source.predict(pictures()))
+    assert "as it is loaded ends in maps" in sentence(NoClassifier, lambda: source.predict(pictures()))
 
 
 def test_embedded_source_takes_one_size():
@@ -228,8 +228,6 @@ def test_file_without_classifier(tmp_path):
     path = saved(tmp_path, block_net(layers.Rescaling(1 / 255)))
     source = load_source(path, classifier=False)
     assert source.class_names == () and source.model.output.shape[1:] == (15, 15, 4)
-    logits = load_source(saved(tmp_path, block_net(layers.Rescaling(1 / 255), activation=None), "logits"))
-    assert "no classifier that gives probabilities" in sentence(NoClassifier, lambda: logits.top(pictures()))
 
 
 def test_sequential_and_nested_files(tmp_path):
@@ -274,6 +272,12 @@ def _two_inputs():
     return keras.Model([one, two], layers.Conv2D(2, 3)(layers.Add()([one, two])))
 
 
+def _diverged():
+    model = block_net(layers.Rescaling(1 / 255))
+    model.layers[-1].bias.assign([0, np.nan, 0])
+    return model
+
+
 def _subclassed():
     model = _Subclassed()
     model(np.zeros((1, 8, 8, 3), "float32"))
@@ -287,11 +291,13 @@ def _subclassed():
         (lambda: block_net(_Foreign()), "a class that Keras does not know"),
         (lambda: block_net(layers.Rescaling(1 / 255), size=(32, 32, 1)), "one RGB picture to one output"),
         (lambda: keras.Sequential([keras.Input((5,)), layers.Dense(3)]), "one RGB picture to one output"),
+        (_diverged, "NaN or infinite"),
         (_two_inputs, "one RGB picture to one output"),
         (_subclassed, "one RGB picture to one output"),
         (lambda: keras.Sequential([keras.Input((8, 8, 3)), layers.Rescaling(1.0), layers.Dense(3)]), "no layer to cut"),
+        (lambda: keras.Sequential([keras.Input((32, 32, 3)), layers.Rescaling(1 / 255), block_net()]), "save that one"),
     ],
-    ids=["lambda", "foreign", "grey", "table", "two inputs", "subclassed", "one layer"],
+    ids=["lambda", "foreign", "grey", "table", "diverged", "two inputs", "subclassed", "one layer", "all nested"],
 )
 def test_files_that_cannot_be_a_source(tmp_path, build, words):
     path = saved(tmp_path, build())
@@ -319,8 +325,10 @@ def test_damaged_files(tmp_path):
         ("resnet50", "did you mean 'ResNet50'"),
         ("drawing", "did you mean 'drawings'"),
         ("something else", "'auto', 'drawings', a .keras file, or one of EfficientNetLite0"),
-        ("model.h5", "model.save('name.keras')"),
+        ("model.tflite", "model.save('name.keras')"),
         ("not there.keras", "no file not there.keras"),
+        ("not there.h5", "no file not there.h5"),
+        ("~/not there.keras", "no file /"),
     ],
 )
 def test_unknown_names(name, words):

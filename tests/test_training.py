@@ -79,6 +79,42 @@ def test_a_layer_without_a_rate_is_refused_unless_it_is_frozen():
         np.testing.assert_array_equal(old, new)
 
 
+def go_on(model, start, epochs, *callbacks):
+    """Epochs from `start` to `epochs` on batches in one order."""
+    model.fit(X, Y, 2, epochs, initial_epoch=start, verbose=0, shuffle=False, callbacks=list(callbacks))
+
+
+@pytest.mark.parametrize("by", ["save", "ModelCheckpoint"])
+@pytest.mark.parametrize("inner", ["Adam", "SGD with momentum"])
+def test_a_training_with_rates_goes_on_from_its_checkpoint(tmp_path, by, inner):
+    import keras
+
+    make = None if inner == "Adam" else lambda rate: keras.optimizers.SGD(rate, momentum=0.9)
+    rates = {"^mid": 3e-2, "absent": 9.0, "low|high/kernel": 1e-3, ".": 1e-2}
+    file = tmp_path / "checkpoint.keras"
+    unbroken, stopped = small_model(), small_model()
+    for model in (unbroken, stopped):
+        model.compile(layer_rates(model, rates, make), "sparse_categorical_crossentropy")
+    go_on(unbroken, 0, 5)
+    go_on(stopped, 0, 2, *[keras.callbacks.ModelCheckpoint(file)] * (by == "ModelCheckpoint"))
+    if by == "save":
+        stopped.save(file)
+    resumed = keras.saving.load_model(file)
+    assert len(resumed.optimizer.variables) == len(stopped.optimizer.variables)
+    for kept, old in zip(resumed.optimizer.variables, stopped.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(kept, old)
+    go_on(resumed, 2, 5)
+    for one, other, halfway in zip(unbroken.get_weights(), resumed.get_weights(), stopped.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+        assert (one != halfway).any()
+
+
+@pytest.mark.parametrize("pattern", ["(low", "(?i)LOW"])
+def test_a_pattern_that_is_none_is_refused(pattern):
+    with complains(CourseError, repr(pattern), "regular expression"):
+        layer_rates(small_model(), {"high": 1e-2, pattern: 1e-3, ".": 1.0})
+
+
 def test_gradient_norms_are_those_worked_out_by_hand():
     import keras
 

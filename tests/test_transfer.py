@@ -5,9 +5,10 @@ import pytest
 from helpers import complains
 
 from course_utils.errors import BadTarget, UnknownCut
-from course_utils.training import gradient_norms
+from course_utils.training import drift, gradient_norms
 from course_utils.transfer import (
     add_head,
+    every_layer,
     freeze,
     moved,
     parameter_table,
@@ -209,6 +210,9 @@ def test_of_two_layers_with_one_path_each_has_its_own_entry():
     assert len(before) == len(model.weights) == 4
     right.layers[0].kernel.assign_add(np.ones((2, 2)))
     assert sum(change > 0 for change in moved(model, before).values()) == 1
+    x, y = np.ones((3, 2), "float32"), np.zeros((3, 2), "float32")
+    norms = gradient_norms(model, x, y, keras.losses.MeanSquaredError())
+    assert list(norms) == ["conv", "conv (2)"] and norms["conv"] == pytest.approx(norms["conv (2)"])  # a sum of both
 
 
 def with_base_inside():
@@ -242,6 +246,38 @@ def test_a_base_within_the_model_is_unfrozen_layer_by_layer_and_its_batchnorm_st
     assert set(gradient_norms(model, rng.uniform(0, 255, (4, 8, 8, 3)).astype("float32"), np.arange(4) % 2)) == set(
         expected
     )
+
+
+def of_one_piece(model):
+    """The same layers with the same weights, none of them within a model."""
+    import keras
+
+    x = pixels = keras.Input(model.input_shape[1:])
+    for layer in every_layer(model):
+        if not isinstance(layer, keras.layers.InputLayer):
+            x = layer(x)
+    return keras.Model(pixels, x)
+
+
+@pytest.mark.parametrize("deep", [1, 2])
+def test_a_model_within_the_model_is_told_as_one_of_one_piece(deep):
+    import keras
+
+    model = with_base_inside()
+    for _ in range(deep - 1):  # a model within a model within a model
+        pixels = keras.Input((8, 8, 3))
+        model = keras.Model(pixels, model(pixels))
+    unfreeze(model, "conv2")
+    flat = of_one_piece(model)
+    assert parameter_table(model) == parameter_table(flat)
+    assert sum(row.trained + row.frozen for row in parameter_table(model)) == model.count_params()
+    x = np.random.default_rng(0).uniform(0, 255, (4, 8, 8, 3)).astype("float32")
+    norms, expected = (gradient_norms(one, x, np.arange(4) % 2) for one in (model, flat))
+    assert norms == pytest.approx(expected, rel=1e-5) and min(norms.values()) > 0
+    before = snapshot(model)
+    next(layer for layer in every_layer(model) if layer.name == "conv2").kernel.assign_add(np.ones((3, 3, 4, 4)))
+    change = drift(model, before, {"conv1": "low", "conv2": "high", "head": "head"})
+    assert change["low"] == change["head"] == 0 < change["high"]
 
 
 def test_what_cannot_be_cut_or_unfrozen_is_refused(source):

@@ -4,6 +4,7 @@ import html
 
 import numpy as np
 
+from ..errors import UnsuitableModel
 from ..figures import BLUE, GREY, ORANGE, WIDTH, name_depths, new_figure, room_for, show
 from ..pictures.photographs import shown_class
 from ..probing import interval
@@ -47,8 +48,16 @@ def _spoken(label: str) -> str:
 
 
 def shrinking_maps(shapes: dict[str, tuple[int, ...]]) -> None:
-    """Show side and channels of the map at each cut: `shapes` maps a cut to (height, width, channels) or (numbers,)."""
+    """Show side and channels of the map at each cut: `shapes` maps a cut to (height, width, channels) or (numbers,).
+
+    Raises `UnsuitableModel` for a transformer's (tokens, width).
+    """
     cuts = list(shapes)
+    if tokens := [cut for cut in cuts if len(shapes[cut]) == 2]:
+        raise UnsuitableModel(
+            f"At the cut '{tokens[0]}' there are no maps but tokens, which stay as many from cut to cut: take a source "
+            "of convolutions to see how maps shrink."
+        )
     sides = [shape[0] if len(shape) == 3 else 1 for shape in shapes.values()]
     channels = [shape[-1] for shape in shapes.values()]
     figure, ax = new_figure(figsize=(WIDTH, 3.3 + room_for(cuts)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..models.zoo import zoo_table
+from ..models.zoo import ZOO, zoo_table
 from ..pictures.labelled import Target
 from ..probing import cut_features, interval, linear_probe, raw_pixels
 from ..progress import bar
@@ -42,7 +42,10 @@ class Validated:
 
 def candidates(source: Source, brought: Source, seed: int, at_most: int) -> dict[str, Source]:
     """The source, a model from a file, the drawings, up to `at_most` networks that lie in Keras's cache, a control."""
-    found = {source.name: source, brought.name: brought}
+    own = brought.name
+    while own in (source.name, "drawings", untrained(source.name)) or own in ZOO:  # a file may be called anything
+        own += " (file)"
+    found = {source.name: source, own: brought}
     if "drawings" not in found:
         found["drawings"] = load_source("drawings")
     cached = {entry.name: _in_cache(entry) for entry in sorted(zoo_table(), key=lambda entry: entry.megabytes)}

@@ -6,6 +6,7 @@ from ..charts import depth, widgets
 from ..errors import SourceUnavailable
 from ..figures import show
 from ..lesson import claim
+from ..models.tokens import as_maps, described
 from ..pictures.labelled import Target
 from ..probing import interval
 from ..store.cache import cached_table
@@ -165,7 +166,10 @@ def slide(source, target: Target, features: dict[str, np.ndarray], found: dict[s
 
     cuts, asked = source.cuts, int(np.flatnonzero(target.labels == 1)[0])
     x = source.preprocess(target.pictures[[asked]])
-    maps = keras.Model(source.model.input, {cut: source.prefix(cut).output for cut in cuts})(x, training=False)
+    outputs = {cut: source.prefix(cut).output for cut in cuts}
+    placed = {cut for cut, out in outputs.items() if len(out.shape) == 3 and described(out).grid}
+    outputs = {cut: as_maps(out) if cut in placed else out for cut, out in outputs.items()}
+    maps = keras.Model(source.model.input, outputs)(x, training=False)
     scores = {name: interval(part["trained"][n], axis=0) for name, part in found.items() if part["cuts"] == cuts}
 
     def view(k: int):

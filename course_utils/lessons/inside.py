@@ -7,6 +7,7 @@ import numpy as np
 from .. import figures
 from ..charts import layers, widgets
 from ..lesson import claim
+from ..models.tokens import as_maps
 from ..pictures.arrays import resized
 from ..pictures.labelled import Target
 from ..pictures.photographs import photographs, pieces
@@ -17,8 +18,11 @@ WINDOWS = 7  # in a row
 
 
 def some_cuts(source: Source, count: int) -> tuple[str, ...]:
-    """At most so many of the cuts that hold maps, evenly spaced, the first and the last among them."""
-    return spread([cut for cut in source.cuts if len(source.prefix(cut).output.shape) == 4], count)
+    """At most so many of the cuts that hold maps, evenly spaced, the first and the last among them.
+
+    Raises `UnsuitableModel` where no cut holds maps.
+    """
+    return spread(source.map_cuts(), count)
 
 
 def spread(names, count: int) -> tuple[str, ...]:
@@ -106,10 +110,13 @@ def show_maps(picture: np.ndarray, maps: dict[str, np.ndarray]) -> None:
 
 
 def map_view(source: Source) -> Callable:
-    """What `widgets.explorer` draws: the maps of a picture at a cut, as PNG."""
+    """What `widgets.explorer` draws: the maps of a picture at a cut, or its tokens laid out as maps, as PNG."""
+    import keras
 
     def view(picture: np.ndarray, cut: str) -> bytes:
-        maps = np.asarray(source.prefix(cut)(source.preprocess(picture[None]), training=False))[0]
+        prefix = source.prefix(cut)
+        model = keras.Model(prefix.input, as_maps(prefix.output))
+        maps = np.asarray(model(source.preprocess(picture[None]), training=False))[0]
         title = f"The six channels at {cut} that vary most over it"
         return widgets.drawn(layers.activation_maps(picture, {cut: maps}, title))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..models import stored
 from ..pictures.arrays import resized
 from ..pictures.labelled import Target
 from ..pictures.listing import files_within, given_split, opened
@@ -23,7 +24,7 @@ class Workshop:
         self._home = Path.cwd()
         self._folder = self._from_home(folder)
         self.model_file, wanted = self._from_home(model_file), self._from_home(results)
-        self.source = str(self._from_home(source)) if source.endswith(".keras") else source
+        self.source = str(self._from_home(source)) if source.lower().endswith(stored.ENDINGS) else source
         self._place = tempfile.TemporaryDirectory()
         os.chdir(self._place.name)
         self.results = wanted or Path(self._place.name) / "results"

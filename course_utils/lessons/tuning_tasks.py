@@ -8,6 +8,7 @@ import numpy as np
 
 from ..lesson import exercise
 from ..marking import require
+from ..models.cuts import output_of
 from ..sources import Source
 from ..targets import load_target
 from ..training import accuracy
@@ -30,7 +31,7 @@ class TuningTasks:
 
     def __init__(self, source: Source, seed: int):
         self._source, self._seed = source, seed
-        self._cuts = [cut for cut in source.cuts if len(source.prefix(cut).output.shape) == 4]
+        self._cuts = source.map_cuts()
         digits = load_target("digits", seed)
         pictures, self.y = digits.draw(N, seed + 1000)
         self.x = source.preprocess(pictures)
@@ -155,8 +156,8 @@ class TuningTasks:
 
         pictures, labels = named_by_source(self._source, 200, self._seed + 1)
         last = self._cuts[-1]
-        rest = keras.Model(self._source.model.get_layer(last).output, self._source.model.output)
-        whole = keras.Model(model.input, rest(model.get_layer(last).output))
+        rest = keras.Model(output_of(self._source.model, last), self._source.model.output)
+        whole = keras.Model(model.input, rest(output_of(model, last)))
         return 100 * accuracy(whole, self._source.preprocess(pictures), labels)
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Any
 
 
-def _uses(model) -> list:
+def uses(model) -> list:
     """Every use of a layer in the model's graph, from input to output, as Keras's own nodes.
 
     `layer.output` will not do: for a model within the model it belongs to another graph.
@@ -15,14 +15,14 @@ def _uses(model) -> list:
 
 def output_of(model, name: str):
     """The output of the layer called `name` as a tensor of this model's graph, or None where there is no such layer."""
-    return next((node.output_tensors[0] for node in _uses(model) if node.operation.name == name), None)
+    return next((node.output_tensors[0] for node in uses(model) if node.operation.name == name), None)
 
 
 def passages(model) -> list:
     """The layers through which everything passes, from input to output: no connection leads around them."""
     import keras
 
-    nodes = _uses(model)
+    nodes = uses(model)
     place = {id(node): i for i, node in enumerate(nodes)}
     times = Counter(id(node.operation) for node in nodes)
     reach, furthest = [0] * len(nodes), 0  # how far the connections from each node go
@@ -50,7 +50,7 @@ def _lasting_names(model):
     ("block5_add"); two layers may get the same name.
     """
     block = "stem"
-    for layer in dict.fromkeys(node.operation for node in _uses(model)):
+    for layer in dict.fromkeys(node.operation for node in uses(model)):
         if _is_numbered(layer):
             yield f"{block}_{re.sub(r'_[0-9]+$', '', layer.name)}", layer
         else:
@@ -88,17 +88,21 @@ def found_cuts(model) -> tuple[str, ...]:
         layers.Flatten,
         layers.Reshape,
         layers.ZeroPadding2D,
+        layers.GlobalAveragePooling1D,  # of tokens
+        layers.GlobalMaxPooling1D,
         layers.GlobalAveragePooling2D,  # a head pools for itself, and may want coarse position
         layers.GlobalMaxPooling2D,
     )
     free = {id(layer) for layer in passages(model)}
     cuts, last, begun = [], None, False
-    nodes = _uses(model)
+    nodes = uses(model)
     for node in nodes:
         layer = node.operation
-        if any(len(weight.shape) > 1 for weight in getattr(layer, "weights", ())):
+        kernel = any(len(weight.shape) > 1 for weight in getattr(layer, "weights", ()))
+        if kernel and not isinstance(layer, layers.Embedding):  # which only says where a token is
             cuts += [last] if last else []
             last, begun = None, True
-        if begun and id(layer) in free and not isinstance(layer, idle) and node is not nodes[-1]:
+        useful = begun and id(layer) in free and not isinstance(layer, idle) and node is not nodes[-1]
+        if useful and len(node.output_tensors[0].shape) in (2, 3, 4):  # vectors, tokens, maps
             last = layer.name
     return tuple(cuts + ([last] if last else []))

@@ -32,3 +32,20 @@ class Network:
 def numbered_classes(classes: int) -> tuple[str, ...]:
     """Names for classes whose own names nobody knows."""
     return tuple(f"class {i}" for i in range(classes))
+
+
+def ending(model) -> str:
+    """What a model's output is: "softmax", "sigmoid" or "numbers" of a vector, "maps" or "tokens" else."""
+    import keras
+
+    tensor = model.outputs[0]
+    if len(tensor.shape) != 2:
+        return "maps" if len(tensor.shape) == 4 else "tokens"
+    last = tensor._keras_history.operation  # a function of keras.ops is no layer
+    while hasattr(last, "layers"):
+        last = last.outputs[0]._keras_history.operation
+    if type(last).__name__ == "Softmax":
+        return "softmax"
+    activation = getattr(last, "activation", None)
+    known = {keras.activations.softmax: "softmax", keras.activations.sigmoid: "sigmoid"}
+    return known.get(activation, "sigmoid" if type(last).__name__ == "Sigmoid" else "numbers")

@@ -28,7 +28,7 @@ def fingerprint(*parts: Any) -> str:
     for part in parts:
         if isinstance(part, np.ndarray):
             digest.update(f"{part.dtype.str}{part.shape}".encode())
-            digest.update(np.ascontiguousarray(part).data)
+            digest.update(np.ascontiguousarray(part).view("uint8").data)  # of bfloat16, NumPy gives no other view
         else:
             digest.update(json.dumps(part, sort_keys=True).encode() + b"\n")  # or 1, 23 would be 12, 3
     return digest.hexdigest()

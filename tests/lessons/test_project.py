@@ -35,11 +35,12 @@ def test_a_workshop_is_a_folder_of_its_own_that_goes_away(home, capsys):
     assert "To keep the model and its card, set RESULTS" in capsys.readouterr().out
 
 
-def test_own_paths_are_those_seen_from_the_notebook(home):
-    shop = project.Workshop("pictures", "../brought.keras", "deep/out", "mine.keras")
+@pytest.mark.parametrize("file", ["mine.keras", "MINE.KERAS", "mine.h5"])
+def test_own_paths_are_those_seen_from_the_notebook(home, file):
+    shop = project.Workshop("pictures", "../brought.keras", "deep/out", file)
     try:
         assert Path.cwd() != home
-        assert shop.model_file == home.parent / "brought.keras" and shop.source == str(home / "mine.keras")
+        assert shop.model_file == home.parent / "brought.keras" and shop.source == str(home / file)
         assert shop.folder(0) == home / "pictures" and shop.results == home / "deep" / "out"
         assert shop.results.is_dir() and shop.known == {}
     finally:
