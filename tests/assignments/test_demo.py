@@ -15,6 +15,7 @@ from course_utils.grading.course.demo import ASSIGNMENT, run_demo
 from course_utils.grading.course.unruly import UNRULY
 from course_utils.grading.states import State
 
+pytestmark = pytest.mark.long
 SOURCE = ASSIGNMENTS / "source" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb"
 ANSWERS = read_answers(ASSIGNMENTS, ASSIGNMENT)
 
