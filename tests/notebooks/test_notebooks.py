@@ -5,9 +5,11 @@ import subprocess
 import sys
 
 import nbformat
+import numpy as np
 import pytest
 from conftest import ROOT
 from helpers import assert_claims_hold, on_stderr, told
+from PIL import Image
 
 from course_utils.authoring import execution
 
@@ -83,3 +85,34 @@ def test_what_the_readme_shows_first_runs_and_reaches_what_its_picture_says():
     assert done.returncode == 0, done.stderr
     said = int(re.search(r"new head is right in (\d+) %", text)[1])
     assert abs(float(done.stdout.splitlines()[-1]) - said) < 6
+
+
+@pytest.mark.long
+def test_the_script_of_lesson_06_trains_what_it_says(tmp_path):
+    """On pictures of noise and without weights, as nothing is fetched."""
+    cells = execution.read_notebook(next(path for path in NOTEBOOKS if path.name.startswith("06"))).cells
+    script = next(cell.source for cell in cells if "image_dataset_from_directory" in cell.source)
+    script = re.search(r"```python\n(.*?)```", script, re.DOTALL)[1]
+    script = script.replace("include_top=False", "include_top=False, weights=None")
+    rng = np.random.default_rng(0)
+    for k in range(20):
+        place = tmp_path / "my_photographs" / f"kind {k % 2}"
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (96, 96, 3), "uint8")).save(place / f"{k}.png")
+    judged = """
+assert not any(layer.trainable for layer in norms) and len(norms) == 52
+assert base.get_layer("block_13_expand").trainable and not base.get_layer("block_12_expand").trainable
+assert all(np.array_equal(a, b) for layer in norms for a, b in zip(layer.get_weights(), kept[layer.name]))
+assert not np.array_equal(base.get_layer("block_13_expand").get_weights()[0], moving)
+"""
+    second = "model.compile(keras.optimizers.Adam(1e-4)"
+    assert script.count(second) == 1
+    kept = """
+norms = [layer for layer in base.layers if isinstance(layer, layers.BatchNormalization)]
+kept = {layer.name: layer.get_weights() for layer in norms}
+moving = base.get_layer("block_13_expand").get_weights()[0]
+"""
+    begin = "import keras\nimport numpy as np\nfrom keras import layers\n"
+    whole = begin + script.replace(second, kept + second) + judged
+    done = subprocess.run([sys.executable, "-c", whole], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
