@@ -51,6 +51,13 @@ def tokens_at(vit, cut):
     return vit.prefix(cut).predict_on_batch(vit.preprocess(X))
 
 
+def test_our_steps_have_names_that_no_step_in_a_loaded_model_has(vit):
+    keras.utils.clear_session()  # as after a new start: Keras begins to count its names anew
+    outputs = [vit.prefix(cut).output for cut in vit.cuts]
+    seen = [as_maps(x) for x in outputs] + [pooled(x, name=f"pool_{k}") for k, x in enumerate(outputs)]
+    assert len(keras.Model(vit.model.input, seen).outputs) == 2 * len(outputs)
+
+
 def test_cuts_are_found_where_everything_passes(vit):
     if deepest(vit) == "base":
         assert vit.cuts == ("embedded", "base")

@@ -77,6 +77,16 @@ def test_every_form_is_read_as_its_authors_meant(tmp_path, form, capsys):
     assert found.name == name and capsys.readouterr().out == 2 * f"{name}: 4 words in 3 dimensions, from {path}.\n"
 
 
+@pytest.mark.parametrize("header", ["", "6 3\n"])
+def test_words_that_are_no_text_or_stand_there_before_are_left_out_and_counted(tmp_path, capsys, header):
+    found = load_vectors(
+        written(tmp_path, "a.txt", header.encode() + b"caf\xe9 1 2 3\n" + (text() + "red 9 9 9\n").encode())
+    )
+    assert found.words == tuple(TABLE)
+    np.testing.assert_allclose(found.vectors, list(TABLE.values()), rtol=1e-6)
+    assert "a.txt: 2 of its 6 words were left out" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -109,11 +119,10 @@ def test_a_word_is_all_that_stands_before_the_numbers(tmp_path, words):
         (text() + "last 1 2 three\n", "Line 5"),
         (text() + "\n", "Line 5"),
         ("red 1 2\n" + text(), "Line 1"),
-        (text() + "red 1 2 3\n", "Line 5 of {} holds the word 'red', which stands in the file before"),
-        (text().encode() + b"caf\xe9 1 2 3\n", "Line 5 of {} holds a word that is no text in UTF-8"),
         ("5 3\n" + text(), "holds 5 words, and it holds 4"),
         ("3 3\n" + text(), "holds 3 words, and it holds 4"),
         ("4 3\n" + text() + "last 1 2\n", "Line 6"),
+        (b"caf\xe9 1 2 3\nth\xe9 1 2 3\n", "holds no word that is text in UTF-8"),
         (text().encode("utf-16"), "no file of word vectors"),
         ("", "no file of word vectors"),
         ("0 3\n", "no file of word vectors"),
@@ -124,7 +133,7 @@ def test_a_word_is_all_that_stands_before_the_numbers(tmp_path, words):
         (binary()[:-13], "ends within its word 4 of 4"),
         (binary() + b"more", "holds more than the 4 words"),
         (binary({"red": (1, 2, np.inf)}), "Word 1 of {} holds a number that is not finite"),
-        (binary({"red": (1, 2, 3)}).replace(b"red", b"r\xe9d"), "Word 1 of {} holds a word that is no text"),
+        (binary({"red": (1, 2, 3)}).replace(b"red", b"r\xe9d"), "holds no word that is text in UTF-8"),
         (gzip.compress(binary())[:-9], "cannot be unpacked to its end"),
         (gzip.compress(text().encode())[:9] + b"x" * 30, "cannot be unpacked to its end"),
         (archive(a=text())[:-30], "cannot be unpacked to its end"),

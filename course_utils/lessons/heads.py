@@ -7,6 +7,7 @@ import numpy as np
 from .. import figures
 from ..lesson import claim
 from ..pictures.labelled import Target
+from ..pictures.windows import whole
 from ..probing import cut_features, interval, linear_probe, random_features, raw_pixels
 from ..sources import Source
 
@@ -126,6 +127,16 @@ def show_turned(reads: dict[str, object], answers: dict[str, str]) -> None:
         lying.size == upright.size[::-1] and upright.height > upright.width,
         f"{lying.size} and {upright.size} pixels, width and height",
     )
+
+
+def snapshot(target: Target, pictures: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, str]:
+    """A picture with a clear up, uint8 (h, w, 3), and its class: the cat that some windows show a piece of, as a whole.
+
+    Of another target the first of the `pictures` (n, h, w, 3).
+    """
+    if target.name == "windows":
+        return whole("cat"), "cat"
+    return pictures[0], target.class_names[labels[0]]
 
 
 def phone_photograph(picture: np.ndarray, folder: Path) -> Path:

@@ -77,8 +77,8 @@ def found_cuts(model) -> tuple[str, ...]:
     """Cuts of a model that nobody listed, by one rule.
 
     A stretch runs from one layer with a kernel (convolution, dense, a model within the model) up to the next. Of
-    each stretch, the last layer through which everything passes is a cut. Layers that only drop, reshape, pad or
-    average over the whole picture do not count, nor does what comes before the first kernel, nor the model's output.
+    each stretch, the last layer through which everything passes is a cut. Layers that only drop, reshape, pad, crop
+    or average over the whole picture do not count, nor does what comes before the first kernel, nor the model's output.
     """
     from keras import layers
 
@@ -88,6 +88,7 @@ def found_cuts(model) -> tuple[str, ...]:
         layers.Flatten,
         layers.Reshape,
         layers.ZeroPadding2D,
+        layers.Cropping1D,  # to the class token
         layers.GlobalAveragePooling1D,  # of tokens
         layers.GlobalMaxPooling1D,
         layers.GlobalAveragePooling2D,  # a head pools for itself, and may want coarse position

@@ -36,7 +36,9 @@ def pooled(x, grid: int = 1, name: str = "pool"):
     if len(x.shape) == 3:
         place = described(x).place if grid == 1 else None
         if place is not None:
-            return x[:, place]
+            others = x.shape[1] - 1
+            alone = layers.Cropping1D((0, others) if place == 0 else (others, 0), name=f"{name}_token")(x)
+            return layers.Flatten(name=name)(alone)
         if grid == 1:
             return layers.GlobalAveragePooling1D(name=name)(x)
         x = as_maps(x)
@@ -62,7 +64,10 @@ def as_maps(x):
             "has maps, and average over the whole picture at this one (grid=1)."
         )
     rows, columns = grid
-    return layers.Reshape((rows, columns, x.shape[-1]))(x[:, first : first + rows * columns])
+    left = x.shape[1] - first - rows * columns
+    # Names of our own: those that Keras gives may be those of steps in a model that was loaded.
+    patches = layers.Cropping1D((first, left), name=f"patches_of_{x.name}")(x)
+    return layers.Reshape((rows, columns, x.shape[-1]), name=f"maps_of_{x.name}")(patches)
 
 
 def described(x) -> Tokens:

@@ -68,6 +68,17 @@ def blur(seed: int) -> Target:
     return Target("blur", "By how much is this photograph blurred?", *sets, unit="pixels")
 
 
+def whole(name: str) -> np.ndarray:
+    """One of the `PHOTOGRAPHS` as a whole and upright, uint8 (h, w, 3), in grey of a middle mean and contrast."""
+    return np.repeat(_levelled(_grey(name, PHOTOGRAPHS[name]), 127, 45)[..., None], 3, axis=-1)
+
+
+def _levelled(grey: np.ndarray, mean: float, contrast: float) -> np.ndarray:
+    """Grey values of this mean and standard deviation, uint8, as far as 0 … 255 lets them be."""
+    grey = (grey - grey.mean()) / max(float(grey.std()), 0.02)  # 0.02: of a black sky, noise stays noise
+    return np.clip(mean + contrast * grey, 0, 255).astype("uint8")
+
+
 def _grey(name: str, place: str) -> np.ndarray:
     """A photograph in grey, float32 (h, w), 0 … 1."""
     from skimage import color, data
@@ -93,7 +104,6 @@ def _window(
     window = np.rot90(grey[y : y + side, x : x + side], rng.integers(4))
     if radius:
         window = gaussian_filter(window, radius * side / SIDE, mode="reflect")
-    window = (window - window.mean()) / max(float(window.std()), 0.02)  # 0.02: of a black sky, noise stays noise
-    window = np.clip(rng.uniform(100, 155) + rng.uniform(30, 60) * window, 0, 255).astype("uint8")
+    window = _levelled(window, rng.uniform(100, 155), rng.uniform(30, 60))
     large = Image.fromarray(window).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
     return np.repeat(np.asarray(large)[..., None], 3, axis=-1)

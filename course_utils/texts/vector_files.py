@@ -5,7 +5,7 @@ import hashlib
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,6 +27,7 @@ def read_vectors(path: Path) -> tuple[tuple[str, ...], np.ndarray]:
     Text: in each line a word and its numbers, blanks between; the word is all before the last `dimensions` numbers, as
     some of GloVe's hold blanks. A first line with the number of words and of dimensions (word2vec, fastText) is
     believed. Binary: word2vec's, with that line. Either may be packed with gzip, or be the one file of a zip archive.
+    Words that are no text in UTF-8, and those that stand there before, are left out, and one line says how many.
     Raises `DamagedFile`, with the line's number, and `SourceUnavailable`.
     """
     path = path.expanduser()
@@ -51,20 +52,32 @@ class _Reader:
 
     def vectors(self) -> Iterator[np.ndarray]:
         """The vectors, float32 (dimensions,), one by one."""
-        self._words = {}
+        self._words, read = {}, 0
         rows = binary_rows if self._form.binary else text_rows
         with _told(self._path), _unpacked(self._path) as (file, stream):
             size = self._path.stat().st_size >> 20
             with bar(total=size, label="word vectors", unit="MB") as progress:
-                for place, word, numbers in rows(self._path, stream, self._form):
-                    yield self._checked(place, word, numbers)
-                    if len(self._words) % 1000 == 0:
+                for read, (place, word, numbers) in enumerate(rows(self._path, stream, self._form), 1):
+                    if not np.isfinite(numbers).all():
+                        raise DamagedFile(
+                            f"{place} of {self._path} holds a number that is not finite: put a whole copy in its place."
+                        )
+                    if self._is_new(word):
+                        yield numbers
+                    if read % 1000 == 0:
                         progress.update((file.tell() >> 20) - progress.n)
         count = self._form.count
-        if count is not None and len(self._words) != count:
+        if count is not None and read != count:
             raise DamagedFile(
-                f"{self._path} says in its first line that it holds {count:,} words, and it holds "
-                f"{len(self._words):,}: put a whole copy in its place."
+                f"{self._path} says in its first line that it holds {count:,} words, and it holds {read:,}: put a "
+                "whole copy in its place."
+            )
+        if not self._words:
+            raise DamagedFile(f"{self._path} holds no word that is text in UTF-8: save the file in UTF-8.")
+        if left_out := read - len(self._words):
+            print(
+                f"{self._path.name}: {left_out} of its {read:,} words were left out, as they are no text in UTF-8 or "
+                "stand in it twice (the first counts)."
             )
 
     def words(self) -> dict[str, np.ndarray]:
@@ -74,25 +87,13 @@ class _Reader:
                 pass
         return {"words": np.frombuffer("\n".join(self._words).encode(), "uint8")}
 
-    def _checked(self, place: str, word: bytes, numbers: np.ndarray) -> np.ndarray:
-        try:
-            text = word.decode()
-        except UnicodeDecodeError:
-            raise DamagedFile(
-                f"{place} of {self._path} holds a word that is no text in UTF-8: save the file in UTF-8, or put a "
-                "fresh copy in its place."
-            ) from None
-        if not np.isfinite(numbers).all():
-            raise DamagedFile(
-                f"{place} of {self._path} holds a number that is not finite: put a whole copy in its place."
-            )
-        if text in self._words:
-            raise DamagedFile(
-                f"{place} of {self._path} holds the word '{text}', which stands in the file before: take one of the "
-                "two out."
-            )
-        self._words[text] = None
-        return numbers
+    def _is_new(self, word: bytes) -> bool:
+        """Whether a word counts, and remember it: public files hold a few that are no text, or stand there twice."""
+        with suppress(UnicodeDecodeError):
+            if (text := word.decode()) not in self._words:
+                self._words[text] = None
+                return True
+        return False
 
 
 @contextmanager

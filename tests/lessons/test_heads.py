@@ -9,6 +9,7 @@ from PIL import Image, ImageOps
 from course_utils.lessons import head_tasks, heads
 from course_utils.pictures.labelled import Target
 from course_utils.sources import Source
+from course_utils.targets import load_target
 
 layers = keras.layers
 
@@ -155,6 +156,16 @@ def test_estimates_are_held_against_the_mean(told, shown, share, holds):
 def test_the_mean_is_that_of_the_training_values(told, shown):
     heads.show_estimates(values(), np.array([10.0, 20]), np.array([14.0, 24]), 30.0)
     assert "(4.00 against 15.00 points)" in told[0][0]
+
+
+def test_a_picture_with_a_clear_up_is_the_whole_cat_or_the_first_of_the_targets():
+    target = load_target("windows", 0)
+    picture, name = heads.snapshot(target, target.test_pictures, target.test_labels)
+    assert name == "cat" and picture.shape == (300, 451, 3) and picture.dtype == np.uint8
+    assert 120 < picture.mean() < 134 and 40 < picture.std() < 50
+    digits = load_target("digits", 0)
+    picture, name = heads.snapshot(digits, digits.test_pictures[3:], digits.test_labels[3:])
+    assert np.array_equal(picture, digits.test_pictures[3]) and name == digits.class_names[digits.test_labels[3]]
 
 
 @pytest.fixture
