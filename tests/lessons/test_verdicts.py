@@ -8,6 +8,7 @@ from lesson_helpers import FOUR, NAMES, four_classes, model_on, tiny_source
 from scipy.stats import binomtest
 
 from course_utils import figures
+from course_utils.charts import outcomes
 from course_utils.handover.candidates import RAW, Validated
 from course_utils.lessons import verdicts
 from course_utils.pictures.labelled import Target
@@ -222,7 +223,7 @@ def test_no_more_than_guessing_or_pixels_is_not_claimed(told, target, right):
 def pictured(monkeypatch):
     """What stands beside pictures: (pictures, three best of each, true names, title)."""
     seen = []
-    monkeypatch.setattr(figures, "predictions", lambda *parts: seen.append(parts) or figures.new_figure()[0])
+    monkeypatch.setattr(outcomes, "predictions", lambda *parts: seen.append(parts) or figures.new_figure()[0])
     return seen
 
 
