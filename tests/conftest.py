@@ -1,6 +1,7 @@
 """What every test may use."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,14 @@ def _own_cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COURSE_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _figures_closed():
+    """What a test has drawn is closed after it: matplotlib warns of many open figures, whoever opened them."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.fixture(scope="session")

@@ -129,7 +129,7 @@ def show_turned(reads: dict[str, object], answers: dict[str, str]) -> None:
     )
 
 
-def snapshot(target: Target, pictures: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, str]:
+def phone_snapshot(target: Target, pictures: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, str]:
     """A picture with a clear up, uint8 (h, w, 3), and its class: the cat that some windows show a piece of, as a whole.
 
     Of another target the first of the `pictures` (n, h, w, 3).

@@ -156,9 +156,18 @@ def test_half_an_emoji_is_replaced_and_two_halves_are_one(tmp_path):
     assert "cell 2" in note.says and note.state is State.REPAIRED and read.cells[1].source == "x = '\ufffd'  # 😀"
 
 
-def test_a_cell_of_a_kind_that_nobody_knows_is_kept_as_text(tmp_path):
-    (note,), read = handed_in(tmp_path, ps=change(lambda told: told["cells"][0].update(cell_type="sql")))
+@pytest.mark.parametrize("kind", ["sql", [], {}, 3, None])
+def test_a_cell_of_a_kind_that_nobody_knows_is_kept_as_text(tmp_path, kind):
+    (note,), read = handed_in(tmp_path, ps=change(lambda told: told["cells"][0].update(cell_type=kind)))
     assert "Cell 1" in note.says and read.cells[0].cell_type == "raw"
+
+
+@pytest.mark.parametrize("level, marks", [(2, "##"), (2.0, "#"), ([], "#"), (9, "#"), (None, "#")])
+def test_a_heading_of_an_old_format_is_a_text(tmp_path, level, marks):
+    cell = {"cell_type": "heading", "level": level, "source": "Part"}
+    sheets = [{"cells": [cell]}, {"cells": 5}, {"cells": None}, 7]
+    _, read = handed_in(tmp_path, ps=json.dumps({"nbformat": 3, "worksheets": sheets}))
+    assert read.cells[0].cell_type == "markdown" and read.cells[0].source == f"{marks} Part"
 
 
 def test_outputs_of_any_size_are_dropped_and_not_the_student(tmp_path):

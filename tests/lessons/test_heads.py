@@ -160,11 +160,11 @@ def test_the_mean_is_that_of_the_training_values(told, shown):
 
 def test_a_picture_with_a_clear_up_is_the_whole_cat_or_the_first_of_the_targets():
     target = load_target("windows", 0)
-    picture, name = heads.snapshot(target, target.test_pictures, target.test_labels)
+    picture, name = heads.phone_snapshot(target, target.test_pictures, target.test_labels)
     assert name == "cat" and picture.shape == (300, 451, 3) and picture.dtype == np.uint8
     assert 120 < picture.mean() < 134 and 40 < picture.std() < 50
     digits = load_target("digits", 0)
-    picture, name = heads.snapshot(digits, digits.test_pictures[3:], digits.test_labels[3:])
+    picture, name = heads.phone_snapshot(digits, digits.test_pictures[3:], digits.test_labels[3:])
     assert np.array_equal(picture, digits.test_pictures[3]) and name == digits.class_names[digits.test_labels[3]]
 
 

@@ -38,7 +38,8 @@ def read_notebook_bytes(raw: bytes) -> tuple[NotebookNode, list[str]]:
         raise NoNotebook(f"it holds a {type(told).__name__} and no notebook")
     cells = told.get("cells")
     if cells is None and isinstance(told.get("worksheets"), list):  # formats 1 to 3
-        cells = [cell for sheet in told["worksheets"] if isinstance(sheet, dict) for cell in sheet.get("cells") or ()]
+        lists = [sheet.get("cells") for sheet in told["worksheets"] if isinstance(sheet, dict)]
+        cells = [cell for some in lists if isinstance(some, list) for cell in some]
         notes.append(f"The notebook was in format {told.get('nbformat')}: it was brought up to 4.")
     if not isinstance(cells, list):
         raise NoNotebook("it has no list of cells")
@@ -99,8 +100,9 @@ def _cell(told: Any, number: int, notes: list[str]) -> NotebookNode:
         notes.append(f"In cell {number} stood half a character, as of an emoji: it was replaced.")
     if kind == "heading":  # format 3
         level = told.get("level")
-        kind, whole = "markdown", f"{'#' * (level if level in range(1, 7) else 1)} {whole}"
-    if kind not in _MAKE:
+        level = level if isinstance(level, int) and 1 <= level <= 6 else 1
+        kind, whole = "markdown", f"{'#' * level} {whole}"
+    if not isinstance(kind, str) or kind not in _MAKE:
         notes.append(f"Cell {number} was of an unknown kind: its text was kept as text.")
         kind = "raw"
     cell = _MAKE[kind](whole, metadata=_metadata(told.get("metadata")))
