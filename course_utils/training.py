@@ -6,7 +6,7 @@ import numpy as np
 
 from .errors import CourseError
 from .progress import bar
-from .transfer import every_layer, named_weights, unused
+from .transfer import named_layers, named_weights
 
 
 def progress_callback(label: str = "training"):
@@ -98,8 +98,7 @@ def layer_rates(model, rates: dict[str, float], optimizer=None):
 def gradient_norms(model, x: np.ndarray, y: np.ndarray, loss=None) -> dict[str, float]:
     """Norm of the loss's gradient for each trainable layer, on one batch, in inference mode; nothing is changed.
 
-    The layers of models within the model count one by one; of several with one name, the later ones are "name (2)" and
-    so on.
+    Layers are named as by `transfer.named_layers`: those of models within the model count one by one.
 
     `x` is the model's own input, `y` the labels; `loss` defaults to sparse categorical cross-entropy on probabilities.
     """
@@ -107,14 +106,11 @@ def gradient_norms(model, x: np.ndarray, y: np.ndarray, loss=None) -> dict[str, 
     import tensorflow as tf
 
     loss = loss or keras.losses.SparseCategoricalCrossentropy()
-    layers = [layer for layer in every_layer(model) if layer.trainable_variables]
+    layers = {name: layer for name, layer in named_layers(model).items() if layer.trainable_variables}
     with tf.GradientTape() as tape:
         value = loss(y, model(x, training=False))
-    gradients = tape.gradient(value, [[v.value for v in layer.trainable_variables] for layer in layers])
-    norms: dict[str, float] = {}
-    for layer, gradient in zip(layers, gradients, strict=True):
-        norms[unused(layer.name, norms)] = float(tf.linalg.global_norm(gradient))
-    return norms
+    gradients = tape.gradient(value, [[v.value for v in one.trainable_variables] for one in layers.values()])
+    return {name: float(tf.linalg.global_norm(one)) for name, one in zip(layers, gradients, strict=True)}
 
 
 def accuracy(model, x: np.ndarray, labels: np.ndarray) -> float:
@@ -128,11 +124,12 @@ def accuracy(model, x: np.ndarray, labels: np.ndarray) -> float:
 def drift(model, before: dict[str, np.ndarray], blocks: dict[str, str]) -> dict[str, float]:
     """How far each block of layers has moved since `transfer.snapshot`: norm of the change over norm of the weights.
 
-    `blocks` maps a layer's name to its block's; layers without one are passed over. NaN where training diverged.
+    `blocks` maps names of `transfer.named_layers` to blocks; layers without one are passed over. NaN where training
+    diverged.
     """
     change: dict[str, float] = dict.fromkeys(blocks.values(), 0.0)
     size = dict(change)
-    owner = {id(weight): layer.name for layer in every_layer(model) for weight in layer.weights}
+    owner = {id(weight): name for name, layer in named_layers(model).items() for weight in layer.weights}
     for name, weight in named_weights(model).items():  # whose path names the innermost layer, as "query" in attention
         block = blocks.get(owner.get(id(weight)))
         if block is not None:

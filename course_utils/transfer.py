@@ -63,6 +63,14 @@ def every_layer(model) -> Iterator:
         yield from every_layer(layer) if hasattr(layer, "layers") else [layer]
 
 
+def named_layers(model) -> dict:
+    """The layers of `every_layer` by their names; of several with one name, the later ones are "name (2)" and so on."""
+    named: dict = {}
+    for layer in every_layer(model):
+        named[unused(layer.name, named)] = layer
+    return named
+
+
 def freeze(model) -> None:
     """Set every layer's `trainable` to False, one by one. Compile again for `fit` to know of it."""
     for layer in every_layer(model):

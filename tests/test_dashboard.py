@@ -103,6 +103,24 @@ def test_a_base_within_the_model_is_one_block(shown, monkeypatch, blocks):
             assert told[kind][block][-1] > 0
 
 
+def test_two_bases_whose_layers_have_the_same_names_are_two_blocks(shown, monkeypatch):
+    monkeypatch.setattr(dashboards, "drawn", lambda figure: b"")
+    monkeypatch.setattr(dashboards, "show", lambda figure, alt: None)
+    x, bases = keras.Input((4,)), []
+    for name in ("left", "right"):
+        layers = [keras.Input((4,)), keras.layers.Dense(8, "relu", name="one"), keras.layers.Dense(4, name="two")]
+        bases.append(keras.Sequential(layers, name=name))
+    both = keras.layers.Concatenate()([base(x) for base in bases])
+    model = keras.Model(x, keras.layers.Dense(3, "softmax", name="head")(both))
+    bases[1].trainable = False
+    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+    batch = tuple(part[:16] for part in data())
+    watch = dashboard(model, batch, batch, {"left": "L", "right": "R", "head": "head"})
+    train(model, watch)
+    for kind in ("gradient", "drift"):
+        assert watch.history[kind]["R"][-1] == 0 < watch.history[kind]["L"][-1]
+
+
 def test_where_no_widget_runs_the_end_stands_as_a_picture(shown):
     model = network()
     batch = tuple(part[:16] for part in data())

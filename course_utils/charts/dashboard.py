@@ -6,7 +6,7 @@ import traceback
 
 from ..figures import show
 from ..training import accuracy, drift, gradient_norms
-from ..transfer import every_layer, snapshot
+from ..transfer import every_layer, named_layers, snapshot
 from .tuning import training_panels
 from .widgets import drawn, show_widget
 
@@ -40,7 +40,9 @@ def dashboard(model, batch: tuple, held_out: tuple, blocks: dict[str, str], ever
 
 def _of_every_layer(model, blocks: dict[str, str]) -> dict[str, str]:
     within = [layer for layer in model.layers if layer.name in blocks and hasattr(layer, "layers")]
-    return {one.name: blocks[layer.name] for layer in within for one in every_layer(layer)} | blocks
+    outer = {id(one): blocks[layer.name] for layer in within for one in every_layer(layer)}
+    found = {name: blocks.get(one.name, outer.get(id(one))) for name, one in named_layers(model).items()}
+    return {name: block for name, block in found.items() if block is not None}
 
 
 class _Measurements:
