@@ -12,6 +12,7 @@ from ...root import shown
 from ..batch import pipeline
 from ..batch.bookkeeping import score
 from ..batch.submissions import Batch
+from ..platforms import collect, give_back
 from ..reports.item_analysis import class_results, doubts
 from ..states import NEEDS_A_LOOK, State
 from .author import check_assignment
@@ -80,7 +81,7 @@ def export_grades(course: Path, system: str, assignments: tuple[str, ...], file:
 
     Without `assignments`, all of them. `roster` is the CSV file of Canvas's gradebook. Raises `GradingFailed`.
     """
-    from ..reports.lms import FORMATS
+    from ..platforms.export import FORMATS
 
     settings = {"to": str(file), "assignment": list(assignments)} | ({"roster": roster} if roster else {})
     with pipeline.open_course(course, own_exchange=False) as api, api.gradebook as gradebook:
@@ -91,6 +92,18 @@ def export_grades(course: Path, system: str, assignments: tuple[str, ...], file:
         for name in names:
             told += _not_final(api, gradebook, name)
     return told
+
+
+def collect_download(course: Path, assignment: str, download: Path, roster: Path | None = None) -> collect.Report:
+    """Take in what a learning platform gave of an assignment's submissions; arguments and errors as for `collect`."""
+    with pipeline.open_course(course, own_exchange=False) as api:
+        return collect.collect(api, assignment, download, roster)
+
+
+def return_feedback(course: Path, assignment: str, system: str, file: Path) -> list[str]:
+    """Write feedback pages as a platform takes them, and say for whom; arguments and errors as for `write_feedback`."""
+    with pipeline.open_course(course, own_exchange=False) as api:
+        return give_back.write_feedback(api, assignment, system, file)
 
 
 def _not_final(api: NbGraderAPI, gradebook: Gradebook, assignment: str) -> Iterator[str]:
