@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+import time
 import zipfile
 from contextlib import nullcontext
 
@@ -15,6 +16,8 @@ from platform_classes import (
     NUMBERS,
     POINTS,
     STUDENTS,
+    brightspace,
+    brightspace_roster,
     canvas,
     canvas_roster,
     moodle,
@@ -154,3 +157,159 @@ def test_moodles_names_are_read_and_its_pages_have_them(course, tmp_path, in_fol
     by_number = {name.split("_")[1]: page for name, page in found.items()}  # as Moodle reads them
     who = [login for login, *_ in STUDENTS if login != MISSING]
     assert by_number == {str(NUMBERS[login] + 7): f"page of {login}@x.edu" for login in who}
+
+
+@pytest.fixture
+def in_berlin(monkeypatch):
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_brightspaces_newest_attempt_counts_with_its_time(course, tmp_path, in_berlin, monkeypatch):
+    early, newer = "Nov 3, 2026 905 AM", "Nov 3, 2026 1105 PM"
+    files = {"index.html": b"<html>", **brightspace(tmp_path, "li", early, 0), **brightspace(tmp_path, "li", newer)}
+    files |= brightspace(tmp_path, "oneil", early) | brightspace(tmp_path, "smith1", early)
+    done = collected(course, files, brightspace_roster())
+    assert submitted(course, "li") == {
+        "tiny.ipynb": work(tmp_path, "li"),
+        "timestamp.txt": b"2026-11-03 22:05:00 UTC\n",  # it is an hour later in Berlin
+    }
+    told = "\n".join(done.says)
+    assert "li handed in more than once" in told and "this machine's (CET)" in told
+    assert tree(course / "downloaded/tiny/earlier/li") == {f"{early}/tiny.ipynb": work(tmp_path, "li", 0)}
+    (failed,) = done.failed
+    assert "smith1 and smith2 have that name" in failed and f"--lms-user-id {NUMBERS['smith1']}" in failed
+    with pipeline.open_course(course) as api, api.gradebook as gradebook:
+        gradebook.update_or_create_student("smith1", lms_user_id=str(NUMBERS["smith1"]))
+    assert not collected(course, files, brightspace_roster()).failed
+    assert not list((course / "downloaded/tiny/unmatched").iterdir())
+    pages(course)
+    instructor.return_feedback(course, "tiny", "brightspace", tmp_path / "f.zip")
+    with zipfile.ZipFile(tmp_path / "f.zip") as archive:
+        names = set(archive.namelist())
+    kept = [name for name in files if name != "index.html" and not ("李" in name and early in name)]
+    assert names == {name.replace(".ipynb", ".html") for name in kept}
+
+
+def test_an_unpacked_download_is_read_and_so_are_files_in_place_of_folders(course, tmp_path):
+    folder = tmp_path / "unpacked" / "submissions"
+    for name, content in brightspace(tmp_path, "li", "Nov 3, 2026 1105 PM").items():
+        path = folder / name.replace("/", " - ")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    (tmp_path / "roster.csv").write_text(brightspace_roster())
+    done = instructor.collect_download(course, "tiny", tmp_path / "unpacked", tmp_path / "roster.csv")
+    assert not done.failed and set(submitted(course, "li")) == {"tiny.ipynb", "timestamp.txt"}
+
+
+def test_a_newer_download_replaces_and_an_older_one_does_not_and_both_are_kept(course, tmp_path):
+    first, second = ({f"liu_1005_{number}_tiny.ipynb": b"%d" % number} for number in (7, 8))
+    roster = 'Student,ID,SIS Login ID,Section\n"Li, U",1005,li,A\n'
+    collected(course, first, roster)
+    time = course / "submitted" / "li" / "tiny" / "timestamp.txt"
+    time.write_text("2030-05-01 12:00:00 UTC")
+    assert "(1 as before)" in collected(course, first, roster).says[0] and time.exists()  # by the instructor's hand
+    told = collected(course, second, roster).says
+    assert "(1 changed)" in told[0] and "what was there before is in" in told[1]
+    assert submitted(course, "li") == {"tiny.ipynb": b"8"}
+    told = collected(course, first, roster).says
+    assert "(1 older than here)" in told[0] and submitted(course, "li") == {"tiny.ipynb": b"8"}
+    kept = tree(course / "downloaded/tiny/earlier/li")
+    assert kept["before/tiny.ipynb"] == kept["older-download/tiny.ipynb"] == b"7" and "before/timestamp.txt" in kept
+
+
+@pytest.mark.parametrize(
+    ("table", "name"),
+    [
+        ("name,canvas_user_id,user_id,login_id,sections,group_name\n{}", "teamä_1_900_tiny.ipynb"),
+        ("Full name,Identifier,ID number,Username,Status,Group\n{}", "Team Ä_55_assignsubmission_file_/tiny.ipynb"),
+    ],
+)
+def test_a_groups_work_is_everybodys_in_it(course, tmp_path, table, name):
+    roster = table.format("Ann A,1,,ann,A,Team Ä\nBob B,2,,bob,A,Team Ä\nCal C,3,,cal,A,\n")
+    assert not collected(course, {name: b"{}"}, roster).failed
+    assert {path.parent.parent.name for path in (course / "submitted").glob("*/tiny/tiny.ipynb")} == {"ann", "bob"}
+    pages(course)
+    system = "moodle" if "assign" in name else "canvas"
+    instructor.return_feedback(course, "tiny", system, tmp_path / "f.zip")
+    with zipfile.ZipFile(tmp_path / "f.zip") as archive:
+        names = archive.namelist()
+    each = [f"{who}_assignsubmission_file_/tiny.html" for who in ("Ann A_1", "Bob B_2")]
+    assert names == (each if system == "moodle" else ["teamä_1_900_tiny.html"])
+
+
+def test_a_group_that_no_roster_tells_of_is_said(course):
+    done = collected(course, {"teama_1_900_tiny.ipynb": b"{}"}, 'Student,ID,SIS Login ID\n"A, Ann",1,ann\n')
+    assert "work of ann 'teama': if that is a group" in "\n".join(done.says) and not done.failed
+    done = collected(course, {"Team A_1_assignsubmission_file_/tiny.ipynb": b"{}"}, "Identifier,Full name\nx 1,Ann A\n")
+    assert "'Team A' could not be matched" in done.failed[0] and "column Group" in done.failed[0]
+
+
+def test_numbers_of_another_assignment_make_nobodys_work_anothers(course):
+    """Moodle counts participants anew in each assignment."""
+    roster = "Identifier,Full name,Email address\nParticipant 1,Ann A,ann\nParticipant 2,Bob B,bob\n"
+    files = {f"{name}_assignsubmission_file_/tiny.ipynb": name.encode() for name in ("Ann A_2", "Bob B_3", "Cal C_1")}
+    done = collected(course, files, roster)
+    assert submitted(course, "bob") == {"tiny.ipynb": b"Bob B_3"} and not (course / "submitted" / "ann").exists()
+    assert "by its number it is bob's and by its name ann's" in done.failed[0] and "'Cal C'" in done.failed[1]
+
+
+def test_hidden_names_are_said_and_moodles_numbers_tell_them(course):
+    done = collected(course, {"LATE_anon_aB3dE_9_tiny.ipynb": b"{}"}, 'Student,ID,SIS Login ID\n"A, Ann",1,ann\n')
+    assert "end its anonymous grading" in done.failed[0]
+    roster = "Identifier,Full name,Email address\nParticipant 31,Ann A,ann\n"
+    assert not collected(course, {"Participant_31_assignsubmission_file_/tiny.ipynb": b"{}"}, roster).failed
+
+
+def test_the_gradebook_alone_matches_names_in_any_order(course, tmp_path):
+    with complains(GradingFailed, "no students yet", "--roster", "Grades, Export"):
+        collected(course, {"lia_1_2_tiny.ipynb": b"{}"})
+    with pipeline.open_course(course) as api, api.gradebook as gradebook:
+        gradebook.add_student("x1", first_name="Zoë", last_name="O’Hara-Nuñez")
+        gradebook.add_student("x2", first_name="Bo", last_name="Bo", lms_user_id="77")
+    for name in (
+        "O'Hara Nuñez Zoë_5_assignsubmission_file_/tiny.ipynb",
+        "Zoe O'Hara-Nunez_5_assignsubmission_file_/tiny.ipynb",
+    ):
+        shutil.rmtree(course / "submitted", ignore_errors=True)
+        assert not collected(course, {name: b"{}"}).failed and submitted(course, "x1")
+    done = collected(course, {"renamed_77_1_tiny.ipynb": b"{}"})
+    assert not done.failed and submitted(course, "x2")
+
+
+def test_a_students_file_leads_nowhere_and_sets_no_time(course, tmp_path):
+    begin = "Ann A_1_assignsubmission_file_"
+    files = {
+        f"{begin}/timestamp.txt": b"2020-01-01",
+        f"{begin}/../../../evil.py": b"1",
+        f"{begin}/a\\tiny.ipynb": b"{}",
+    }
+    done = collected(course, files, "Identifier,Full name,Email address\nParticipant 1,Ann A,ann\n")
+    assert set(submitted(course, "ann")) == {"handed-in-timestamp.txt", "evil.py", "a/tiny.ipynb"}
+    assert "nbgrader's own" in "\n".join(done.says)
+    assert not (tmp_path / "evil.py").exists() and not (course / "evil.py").exists()
+
+
+def test_what_cannot_be_read_is_said(course, tmp_path):
+    with complains(GradingFailed, "There is no", "nowhere.zip"):
+        instructor.collect_download(course, "tiny", tmp_path / "nowhere.zip")
+    (tmp_path / "cut.zip").write_bytes(zipped({"a_1_2_tiny.ipynb": b"{}"})[:40])
+    with complains(GradingFailed, "cut.zip", "download it again"):
+        instructor.collect_download(course, "tiny", tmp_path / "cut.zip")
+    with complains(GradingFailed, "no file with a name of Canvas's, Moodle's or Brightspace's"):
+        collected(course, {"tiny.ipynb": b"{}"})
+    with complains(GradingFailed, "roster.csv is no roster", "Grades, Export", "worksheet"):
+        collected(course, {"a_1_2_tiny.ipynb": b"{}"}, "Nachname,Vorname\nA,Ann\n")
+    with complains(GradingFailed, "no 'ps9'", "course generate ps9"):
+        instructor.collect_download(course, "ps9", tmp_path / "download.zip")
+    with complains(GradingFailed, "came from no platform", "course collect tiny"):
+        instructor.return_feedback(course, "tiny", "canvas", tmp_path / "f.zip")
+    damaged = zipped({"aann_1_2_tiny.ipynb": b"{ }"}).replace(b"{ }", b"{x}")
+    (tmp_path / "damaged.zip").write_bytes(damaged)
+    (tmp_path / "roster.csv").write_text('Student,ID,SIS Login ID\n"A, Ann",1,ann\n')
+    with complains(GradingFailed, "'aann_1_2_tiny.ipynb' cannot be read", "download it again"):
+        instructor.collect_download(course, "tiny", tmp_path / "damaged.zip", tmp_path / "roster.csv")
+    assert not (course / "submitted" / "ann").exists()

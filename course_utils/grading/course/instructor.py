@@ -12,7 +12,8 @@ from ...root import shown
 from ..batch import pipeline
 from ..batch.bookkeeping import score
 from ..batch.submissions import Batch
-from ..platforms import collect, give_back
+from ..platforms.collect import Taken, take_download
+from ..platforms.give_back import write_feedback
 from ..reports.item_analysis import class_results, doubts
 from ..states import NEEDS_A_LOOK, State
 from .author import check_assignment
@@ -94,16 +95,16 @@ def export_grades(course: Path, system: str, assignments: tuple[str, ...], file:
     return told
 
 
-def collect_download(course: Path, assignment: str, download: Path, roster: Path | None = None) -> collect.Report:
-    """Take in what a learning platform gave of an assignment's submissions; arguments and errors as for `collect`."""
+def collect_download(course: Path, assignment: str, download: Path, roster: Path | None = None) -> Taken:
+    """Take in what a learning platform gave of an assignment's submissions; arguments and errors as for `take_download`."""
     with pipeline.open_course(course, own_exchange=False) as api:
-        return collect.collect(api, assignment, download, roster)
+        return take_download(api, assignment, download, roster)
 
 
 def return_feedback(course: Path, assignment: str, system: str, file: Path) -> list[str]:
     """Write feedback pages as a platform takes them, and say for whom; arguments and errors as for `write_feedback`."""
     with pipeline.open_course(course, own_exchange=False) as api:
-        return give_back.write_feedback(api, assignment, system, file)
+        return write_feedback(api, assignment, system, file)
 
 
 def _not_final(api: NbGraderAPI, gradebook: Gradebook, assignment: str) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """A download of submissions into nbgrader's folder `submitted`: each file to its student, and nothing is lost."""
 
+import re
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,24 +13,24 @@ from ...errors import GradingFailed
 from ...root import shown
 from ..batch.submissions import check_name
 from .attempts import newest
-from .download import Entry, open_download
+from .archive import Entry, open_download
 from .names import Piece, read_names
-from .placing import keep
+from .placing import files_in, keep
 from .record import folder_of
 from .roster import WHERE, Person, keep_people, read_people
-from .submitted import place
+from .submitted import place_work
 from .whose import owners
 
 
 @dataclass
-class Report:
+class Taken:
     """Sentences: `says` what was done and what to look at; `failed`, one for each name that could not be matched."""
 
     says: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
 
 
-def collect(api: NbGraderAPI, assignment: str, download: Path, roster: Path | None = None) -> Report:
+def take_download(api: NbGraderAPI, assignment: str, download: Path, roster: Path | None = None) -> Taken:
     """Put a platform's download of an assignment's submissions where nbgrader looks for them, and say how it went.
 
     Students are matched by `roster`, a table that the platform exports, and by the gradebook, which gets whom it lacks.
@@ -43,7 +45,7 @@ def collect(api: NbGraderAPI, assignment: str, download: Path, roster: Path | No
         raise GradingFailed(
             f"The gradebook has no '{assignment}': check the name, or run `course generate {assignment}` first."
         ) from None
-    report, aside = Report(), folder_of(api, assignment) / "unmatched"
+    taken, aside = Taken(), folder_of(api, assignment) / "unmatched"
     with open_download(download) as entries:
         system, pieces, others = read_names(entries)
         if system is None:
@@ -56,26 +58,31 @@ def collect(api: NbGraderAPI, assignment: str, download: Path, roster: Path | No
                 "The gradebook has no students yet, so nobody can be matched: give the class as --roster "
                 f"({WHERE[system]})."
             )
-        mine = _shared_out(people, pieces, system, aside, report)
-        for entry in others:
-            kept = _keep_nobodys([entry], aside)
-            report.failed.append(f"'{entry.path}' has no name of {system.capitalize()}'s, and is kept in {kept}.")
+        mine, lost = _shared_out(people, pieces, system, taken)
+        if others:
+            lost[f"{len(others)} files", f"they have no names of {system.capitalize()}'s, so look at them"] = others
+        for (name, why), of_nobody in lost.items():
+            files = {entry.path: entry.read() for entry in of_nobody}
+            kept = keep(files, aside / re.sub(r"[^\w -]", "_", name))
+            taken.failed.append(f"'{name}' could not be matched, and is kept in {shown(kept)}: {why}.")
+        _forget(aside, [piece.entry for theirs in mine.values() for piece in theirs])
         work = {student: newest(theirs, system, notebooks) for student, theirs in mine.items()}
-        report.says += place(api, assignment, system, work, {person.student: person for person in people})
+        done = place_work(api, assignment, system, work, {person.student: person for person in people})
+        taken.says[:0] = done
     with api.gradebook as gradebook:
         new = keep_people(gradebook, [p for p in people if not p.is_test or p.student in mine])
     if new:
-        report.says.append(f"New in the gradebook: {', '.join(new)}.")
+        taken.says.append(f"New in the gradebook: {', '.join(new)}.")
     handed_in = api.get_submitted_students(assignment)
     if missing := sorted({p.student for p in people if p.listed and not p.is_test} - handed_in):
-        report.says.append(f"Nothing was handed in by {', '.join(missing)}.")
-    return report
+        taken.says.append(f"Nothing was handed in by {', '.join(missing)}.")
+    return taken
 
 
 def _shared_out(
-    people: list[Person], pieces: Iterable[Piece], system: str, aside: Path, report: Report
-) -> dict[str, list[Piece]]:
-    """The pieces of each student; what is nobody's is kept aside, and told once for each name."""
+    people: list[Person], pieces: Iterable[Piece], system: str, taken: Taken
+) -> tuple[dict[str, list[Piece]], dict[tuple[str, str], list[Entry]]]:
+    """The pieces of each student; those of nobody by their name, and why."""
     mine: dict[str, list[Piece]] = {}
     lost: dict[tuple[str, str], list[Entry]] = {}
     for piece in pieces:
@@ -84,24 +91,15 @@ def _shared_out(
             mine.setdefault(person.student, []).append(piece)
         if not found.people:
             lost.setdefault((piece.name or piece.prefix, found.says), []).append(piece.entry)
-            continue
-        _forget_nobodys(piece.entry, aside)
-        if found.says and found.says not in report.says:
-            report.says.append(found.says)
-    for (name, why), entries in lost.items():
-        kept = _keep_nobodys(entries, aside)
-        report.failed.append(f"'{name}' could not be matched, and is kept in {kept}: {why}.")
-    return mine
+        elif found.says and found.says not in taken.says:
+            taken.says.append(found.says)
+    return mine, lost
 
 
-def _keep_nobodys(entries: list[Entry], aside: Path) -> Path:
-    """Keep files of nobody's in a folder of each one's name, and return where the first is."""
-    return [shown(keep({entry.parts[-1]: entry.read()}, aside / entry.path)) for entry in entries][0]
-
-
-def _forget_nobodys(entry: Entry, aside: Path) -> None:
-    """What was nobody's in an earlier run is somebody's now."""
-    path = aside / entry.path / entry.parts[-1]
-    if path.is_file() and path.read_bytes() == entry.read():
-        path.unlink()
-        path.parent.rmdir()
+def _forget(aside: Path, matched: Iterable[Entry]) -> None:
+    """Take away what was nobody's in an earlier run and has a student now."""
+    by_path = {entry.path: entry for entry in matched}
+    for folder in aside.glob("*"):
+        files = files_in(folder)
+        if all(name in by_path and by_path[name].read() == content for name, content in files.items()):
+            shutil.rmtree(folder)

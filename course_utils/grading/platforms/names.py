@@ -19,7 +19,7 @@ from datetime import datetime
 
 from nbgrader.utils import parse_utc
 
-from .download import Entry
+from .archive import Entry
 
 _CANVAS = re.compile(
     r"(?P<whose>(?:LATE_)?(?P<anonymous>anon_)[^_]+|(?P<name>.+?)(?P<late>_LATE)?_(?P<number>\d+))"
@@ -96,17 +96,17 @@ def local_time(text: str) -> datetime | None:
     return None
 
 
-PLATFORMS: dict[str, Callable[[Entry], Piece | None]] = {
-    "canvas": _canvas,
+_PLATFORMS: dict[str, Callable[[Entry], Piece | None]] = {  # the plainest names last: any file may have two numbers
     "moodle": _moodle,
     "brightspace": _brightspace,
+    "canvas": _canvas,
 }
 
 
 def read_names(entries: Iterable[Entry]) -> tuple[str | None, list[Piece], list[Entry]]:
     """The platform that a download is from (None where no name is a platform's), its files, and those left over."""
     entries = list(entries)
-    read = {name: [parse(entry) for entry in entries] for name, parse in PLATFORMS.items()}
+    read = {name: [parse(entry) for entry in entries] for name, parse in _PLATFORMS.items()}
     system = max(read, key=lambda name: sum(piece is not None for piece in read[name]))
     pieces = [piece for piece in read[system] if piece]
     others = [entry for entry, piece in zip(entries, read[system], strict=True) if not piece]

@@ -10,7 +10,7 @@ from ..intake.take_in import TIME
 Files = Mapping[str, bytes]  # by path, relative to a folder, with "/"
 
 
-def there(folder: Path) -> dict[str, bytes]:
+def files_in(folder: Path) -> dict[str, bytes]:
     """The files of a folder, without links."""
     paths = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
@@ -18,7 +18,7 @@ def there(folder: Path) -> dict[str, bytes]:
 
 def is_in(files: Files, folder: Path) -> bool:
     """Whether a folder has these files and no others; a time that was put there by hand may stand beside them."""
-    found = there(folder)
+    found = files_in(folder)
     if TIME not in files:
         found.pop(TIME, None)
     return found == dict(files)
@@ -45,7 +45,7 @@ def put(files: Files, folder: Path) -> None:
 def keep(files: Files, folder: Path) -> Path:
     """Have these files in a folder, or in one with a number behind its name where that has others; where they are."""
     number, place = 1, folder
-    while place.exists() and there(place) != files:
+    while place.exists() and files_in(place) != files:
         number += 1
         place = folder.with_name(f"{folder.name}-{number}")
     if not place.exists():

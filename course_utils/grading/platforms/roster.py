@@ -57,7 +57,7 @@ def plain(name: str) -> str:
     return "".join(character for character in told if unicodedata.category(character)[0] in "LNM")
 
 
-def bare(key: str) -> str:
+def unaccented(key: str) -> str:
     """A name in the form of `plain`, without the marks on its letters."""
     told = unicodedata.normalize("NFD", key)
     return "".join(character for character in told if unicodedata.category(character)[0] != "M")

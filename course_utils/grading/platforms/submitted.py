@@ -11,12 +11,12 @@ from ...root import shown
 from ..intake.finding import files_of, is_notebook
 from ..intake.take_in import TIME
 from .attempts import HandedIn
-from .placing import is_in, keep, put, there
+from .placing import files_in, is_in, keep, put
 from .record import Collected, folder_of, read_record, write_record
 from .roster import Person, plain
 
 
-def place(
+def place_work(
     api: NbGraderAPI, assignment: str, system: str, work: Mapping[str, HandedIn], people: Mapping[str, Person]
 ) -> list[str]:
     """Put each student's newest attempt into `submitted`, keep earlier ones, and say what was done.
@@ -48,7 +48,7 @@ def place(
         if folder.is_dir():
             what = "as before" if is_in(files, folder) else "changed"
         if what == "changed":
-            kept = keep(there(folder), earlier / "before")
+            kept = keep(files_in(folder), earlier / "before")
             says.append(f"{student}'s work is replaced: what was there before is in {shown(kept)}.")
         if what != "as before":
             folder.parent.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from .names import Piece
-from .roster import WHERE, Person, bare, plain
+from .roster import WHERE, Person, unaccented, plain
 
 _GROUP = (
     "Canvas calls the work of {} '{}': if that is a group, the others in it got nothing, so collect again with the "
@@ -28,7 +28,7 @@ def owners(people: list[Person], piece: Piece, system: str) -> Owners:
     if group := [person for person in people if person.group and plain(person.group) == key]:
         return Owners(tuple(group))
     named = [person for person in people if key in person.keys]
-    named = named or [person for person in people if bare(key) in map(bare, person.keys)]
+    named = named or [person for person in people if unaccented(key) in map(unaccented, person.keys)]
     numbered = [person for person in people if piece.number and person.numbers.get(system) == piece.number]
     both = [person for person in numbered if person in named]
     if len(both) == 1 or (len(named) == 1 and not numbered):

@@ -2,9 +2,11 @@
 
 import unicodedata
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ...errors import GradingFailed
@@ -30,7 +32,7 @@ def open_download(download: Path) -> Iterator[list[Entry]]:
     """The files of an archive, or of a folder and those in it, in order. Raises `GradingFailed`."""
     if download.is_dir():
         found = [path for path in sorted(download.rglob("*")) if path.is_file() and not path.is_symlink()]
-        made = [_entry(path.relative_to(download).as_posix(), path.read_bytes) for path in found]
+        made = [_entry(path.relative_to(download).as_posix(), _told(path.read_bytes, path)) for path in found]
         yield [entry for entry in made if entry]
         return
     try:
@@ -41,20 +43,22 @@ def open_download(download: Path) -> Iterator[list[Entry]]:
         why = getattr(problem, "strerror", None) or "it is cut short, or no zip archive"
         raise GradingFailed(f"{download} cannot be read ({why}): download it again.") from None
     with archive:
-        made = [_entry(_name(member), _reader(archive, member)) for member in archive.infolist() if not member.is_dir()]
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        made = [_entry(_name(m), _told(partial(archive.read, m), f"{download}, '{_name(m)}'")) for m in members]
         yield sorted((entry for entry in made if entry), key=lambda entry: entry.parts)
 
 
-def _reader(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Callable[[], bytes]:
-    def read() -> bytes:
-        try:
-            return archive.read(member)
-        except (OSError, RuntimeError, ValueError, NotImplementedError, zipfile.BadZipFile, zipfile.zlib.error):
-            raise GradingFailed(
-                f"'{member.filename}' in {archive.filename} cannot be unpacked: download the archive again."
-            ) from None
+def _told(read: Callable[[], bytes], what: object) -> Callable[[], bytes]:
+    """What reads a file, and says in a sentence where that fails: on a disk, or in an archive damaged or locked."""
 
-    return read
+    def told() -> bytes:
+        try:
+            return read()
+        except (OSError, RuntimeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as problem:
+            why = getattr(problem, "strerror", None) or "it is damaged, or locked by a password"
+            raise GradingFailed(f"{what} cannot be read ({why}): download it again.") from None
+
+    return told
 
 
 def _name(member: zipfile.ZipInfo) -> str:
