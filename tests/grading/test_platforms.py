@@ -78,7 +78,7 @@ def test_a_class_from_canvas_ends_with_everybodys_marks(course, stubbed, tmp_pat
     stranger = {"guestgil_4242_60000_tiny.ipynb": b"{}", "notes.txt": b"mine"}
     done = collected(course, canvas(tmp_path) | stranger, canvas_roster(), says_utf_8=False)
     told = "\n".join(done.says)
-    assert "the work of 19 students from Canvas (19 new)" in done.says[0]
+    assert done.says[0] == "tiny, students' work from Canvas: 19 new."
     assert f"Nothing was handed in by {MISSING}." in done.says and "marks as late: late." in told
     for student, file in zip(NO_NOTEBOOK, ("answers.txt", "tiny.pdf", "text.html"), strict=True):
         assert f"{student} handed in no notebook, but '{file}'" in told
@@ -92,7 +92,7 @@ def test_a_class_from_canvas_ends_with_everybodys_marks(course, stubbed, tmp_pat
 
     before = tree(course)
     again = collected(course, canvas(tmp_path) | stranger, canvas_roster(), says_utf_8=False)
-    assert "(19 as before)" in again.says[0] and again.failed == done.failed
+    assert ": 19 as before." in again.says[0] and again.failed == done.failed
     after = tree(course)
     assert {name for name in before | after if before.get(name) != after.get(name)} <= {"gradebook.db", "grading.log"}
 
@@ -132,7 +132,7 @@ def test_pages_for_canvas_have_its_own_names(course, tmp_path, monkeypatch):
 
 def test_a_class_from_moodle_ends_with_everybodys_marks(course, stubbed, tmp_path):
     done = collected(course, moodle(tmp_path, in_folders=True), moodle_roster())
-    assert "the work of 19 students from Moodle (19 new)" in done.says[0] and not done.failed
+    assert done.says[0] == "tiny, students' work from Moodle: 19 new." and not done.failed
     told = "\n".join(done.says)
     assert f"Nothing was handed in by {MISSING}@x.edu." in done.says
     for student, file in zip(NO_NOTEBOOK, ("answers.txt", "tiny.pdf", "onlinetext.html"), strict=True):
@@ -194,15 +194,25 @@ def test_brightspaces_newest_attempt_counts_with_its_time(course, tmp_path, in_b
     assert names == {name.replace(".ipynb", ".html") for name in kept}
 
 
-def test_an_unpacked_download_is_read_and_so_are_files_in_place_of_folders(course, tmp_path):
+def test_an_unpacked_download_is_read_and_so_are_files_in_place_of_folders(course, tmp_path, monkeypatch):
     folder = tmp_path / "unpacked" / "submissions"
     for name, content in brightspace(tmp_path, "li", "Nov 3, 2026 1105 PM").items():
         path = folder / name.replace("/", " - ")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     (tmp_path / "roster.csv").write_text(brightspace_roster())
-    done = instructor.collect_download(course, "tiny", tmp_path / "unpacked", tmp_path / "roster.csv")
-    assert not done.failed and set(submitted(course, "li")) == {"tiny.ipynb", "timestamp.txt"}
+    monkeypatch.chdir(course)
+    command = ["collect", "tiny", str(tmp_path / "unpacked"), "--roster", str(tmp_path / "roster.csv")]
+    done = CliRunner().invoke(cli.main, command)
+    assert done.exit_code == 0 and ": 1 new." in done.output, done.output
+    assert set(submitted(course, "li")) == {"tiny.ipynb", "timestamp.txt"}
+    (folder / "worksheet.csv").write_text("")
+    done = CliRunner().invoke(cli.main, command)
+    assert (
+        done.exit_code == 1
+        and ": 1 as before." in done.output
+        and "'submissions/worksheet.csv' could not" in done.output
+    )
 
 
 def test_a_newer_download_replaces_and_an_older_one_does_not_and_both_are_kept(course, tmp_path):
@@ -211,12 +221,12 @@ def test_a_newer_download_replaces_and_an_older_one_does_not_and_both_are_kept(c
     collected(course, first, roster)
     time = course / "submitted" / "li" / "tiny" / "timestamp.txt"
     time.write_text("2030-05-01 12:00:00 UTC")
-    assert "(1 as before)" in collected(course, first, roster).says[0] and time.exists()  # by the instructor's hand
+    assert ": 1 as before." in collected(course, first, roster).says[0] and time.exists()  # by the instructor's hand
     told = collected(course, second, roster).says
-    assert "(1 changed)" in told[0] and "what was there before is in" in told[1]
+    assert ": 1 changed." in told[0] and "what was there before is in" in told[1]
     assert submitted(course, "li") == {"tiny.ipynb": b"8"}
     told = collected(course, first, roster).says
-    assert "(1 older than here)" in told[0] and submitted(course, "li") == {"tiny.ipynb": b"8"}
+    assert ": 1 older than here." in told[0] and submitted(course, "li") == {"tiny.ipynb": b"8"}
     kept = tree(course / "downloaded/tiny/earlier/li")
     assert kept["before/tiny.ipynb"] == kept["older-download/tiny.ipynb"] == b"7" and "before/timestamp.txt" in kept
 

@@ -96,7 +96,7 @@ def export_grades(course: Path, system: str, assignments: tuple[str, ...], file:
 
 
 def collect_download(course: Path, assignment: str, download: Path, roster: Path | None = None) -> Taken:
-    """Take in what a learning platform gave of an assignment's submissions; arguments and errors as for `take_download`."""
+    """Take in a learning platform's download of submissions; arguments and errors as for `take_download`."""
     with pipeline.open_course(course, own_exchange=False) as api:
         return take_download(api, assignment, download, roster)
 

@@ -12,8 +12,8 @@ from nbgrader.apps import NbGraderAPI
 from ...errors import GradingFailed
 from ...root import shown
 from ..batch.submissions import check_name
-from .attempts import newest
 from .archive import Entry, open_download
+from .attempts import newest
 from .names import Piece, read_names
 from .placing import files_in, keep
 from .record import folder_of
@@ -60,10 +60,11 @@ def take_download(api: NbGraderAPI, assignment: str, download: Path, roster: Pat
             )
         mine, lost = _shared_out(people, pieces, system, taken)
         if others:
-            lost[f"{len(others)} files", f"they have no names of {system.capitalize()}'s, so look at them"] = others
+            names = ", ".join(entry.path for entry in others[:5]) + (", …" if len(others) > 5 else "")
+            lost[names, f"{system.capitalize()} gives no such names, so look whose it is"] = others
         for (name, why), of_nobody in lost.items():
             files = {entry.path: entry.read() for entry in of_nobody}
-            kept = keep(files, aside / re.sub(r"[^\w -]", "_", name))
+            kept = keep(files, aside / re.sub(r"[^\w -]", "_", name)[:80])
             taken.failed.append(f"'{name}' could not be matched, and is kept in {shown(kept)}: {why}.")
         _forget(aside, [piece.entry for theirs in mine.values() for piece in theirs])
         work = {student: newest(theirs, system, notebooks) for student, theirs in mine.items()}

@@ -58,7 +58,7 @@ def place_work(
         says += _no_notebook(student, folder)
     write_record(aside, record)
     counted = ", ".join(f"{count} {what}" for what, count in counts.items())
-    first = f"{assignment}: the work of {len(work)} students from {system.capitalize()} ({counted or 'nothing'})."
+    first = f"{assignment}, students' work from {system.capitalize()}: {counted or 'none'}."
     return [first, *says, *_about_times(system, work, timed, assignment)]
 
 

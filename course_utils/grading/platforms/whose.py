@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from .names import Piece
-from .roster import WHERE, Person, unaccented, plain
+from .roster import WHERE, Person, plain, unaccented
 
 _GROUP = (
     "Canvas calls the work of {} '{}': if that is a group, the others in it got nothing, so collect again with the "
