@@ -1,6 +1,7 @@
 """Submissions as Canvas, Moodle and Brightspace give them, into nbgrader, and marks and feedback back to them."""
 
 import csv
+import os
 import shutil
 import time
 import zipfile
@@ -288,6 +289,40 @@ def test_the_gradebook_alone_matches_names_in_any_order(course, tmp_path):
         assert not collected(course, {name: b"{}"}).failed and submitted(course, "x1")
     done = collected(course, {"renamed_77_1_tiny.ipynb": b"{}"})
     assert not done.failed and submitted(course, "x2")
+
+
+def test_a_roster_and_the_gradebook_are_one_class(course, tmp_path):
+    """By login, institution's number, Canvas's number, e-mail, and a name that only one has; what is there stays."""
+    known = {"ann": {"first_name": "Anna"}, "s2": {}, "cal": {"lms_user_id": "3"}, "dan": {"email": "D@x.edu"}}
+    known |= {"eve": {"first_name": "Eve", "last_name": "E"}, "old": {"first_name": "Bob", "last_name": "Smith"}}
+    with pipeline.open_course(course) as api, api.gradebook as gradebook:
+        for student, about in known.items():
+            gradebook.add_student(student, **about)
+    roster = """Full name,ID number,Username,Email address,ID
+Ann A,,ann,a@x.edu,1\nBo B,s2,bo,,2\nCal C,,c,,3\nDan D,,d,d@x.edu,4\nEve E,,e,,5
+Bob Smith,,bob1,,6\nBob Smith,,bob2,,7\nFay F,,,,8\n"""
+    done = collected(course, {f"x_{number}_{number}0_tiny.ipynb": b"{}" for number in range(1, 9)}, roster)
+    names = {path.name for path in (course / "submitted").iterdir()}
+    assert names == {"ann", "s2", "cal", "dan", "eve", "bob1", "bob2", "canvas-8"}
+    assert "The gradebook's are taken for the roster's by their names alone: eve (Eve E)." in done.says
+    assert "New in the gradebook: bob1, bob2, canvas-8." in done.says
+    with pipeline.open_course(course) as api, api.gradebook as gradebook:
+        ann, dan = gradebook.find_student("ann"), gradebook.find_student("dan")
+        assert (ann.first_name, ann.last_name, ann.lms_user_id) == ("Anna", None, "1") and dan.email == "D@x.edu"
+
+
+def test_a_page_that_is_older_than_its_grade_is_said(course, tmp_path):
+    collected(course, {"aann_1_2_tiny.ipynb": b"{}"}, 'Student,ID,SIS Login ID\n"A, Ann",1,ann\n')
+    pages(course)
+    graded = course / "autograded" / "ann" / "tiny"
+    graded.mkdir(parents=True)
+    (graded / "tiny.ipynb").write_text("{}")
+    os.utime(graded / "tiny.ipynb", (4e9, 4e9))
+    (course / "submitted" / "bob" / "tiny").mkdir(parents=True)
+    told = "\n".join(instructor.return_feedback(course, "tiny", "canvas", tmp_path / "f.zip"))
+    assert "Graded after their pages were made: ann." in told and "not in the archive: bob." in told
+    with complains(GradingFailed, "could not be written", "--to"):
+        instructor.return_feedback(course, "tiny", "canvas", tmp_path / "nowhere" / "f.zip")
 
 
 def test_a_students_file_leads_nowhere_and_sets_no_time(course, tmp_path):

@@ -72,6 +72,8 @@ def take_download(api: NbGraderAPI, assignment: str, download: Path, roster: Pat
         taken.says[:0] = done
     with api.gradebook as gradebook:
         new = keep_people(gradebook, [p for p in people if not p.is_test or p.student in mine])
+    if guessed := [f"{p.student} ({p.name})" for p in people if p.by_name]:
+        taken.says.append(f"The gradebook's are taken for the roster's by their names alone: {', '.join(guessed)}.")
     if new:
         taken.says.append(f"New in the gradebook: {', '.join(new)}.")
     handed_in = api.get_submitted_students(assignment)

@@ -58,7 +58,7 @@ def write_feedback(api: NbGraderAPI, assignment: str, system: str, file: Path) -
             f"There are no feedback pages of {assignment} yet: run `nbgrader generate_feedback {assignment}` first."
         )
     _write(entries, file)
-    others = sorted(api.get_autograded_students(assignment) - mine.keys())
+    others = sorted(api.get_submitted_students(assignment) - mine.keys())
     says = [f"{shown(file)}: {len(entries)} pages for {system.capitalize()} ({_WHERE[system]})."]
     again = f"`nbgrader generate_feedback {assignment}`"
     for who, what in (

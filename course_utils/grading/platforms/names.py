@@ -22,7 +22,7 @@ from nbgrader.utils import parse_utc
 from .archive import Entry
 
 _CANVAS = re.compile(
-    r"(?P<whose>(?:LATE_)?(?P<anonymous>anon_)[^_]+|(?P<name>.+?)(?P<late>_LATE)?_(?P<number>\d+))"
+    r"(?P<whose>(?:LATE_)?(?P<anonymous>anon_)[^_]+|(?P<name>.*?)(?P<late>_LATE)?_(?P<number>\d+))"
     r"_(?:(?P<rank>\d+)_(?P<file>.+)|(?P<page>(?:text|link)\.html))"
 )
 _MOODLE = re.compile(

@@ -48,6 +48,7 @@ class Person:
     group: str = ""
     time: datetime | None = None
     listed: bool = False
+    by_name: bool = False  # known to be one of the gradebook's by the name alone
     is_test: bool = False
 
 
@@ -129,14 +130,16 @@ def _enter(people: list[Person], told: dict[str, str], named_alone: bool) -> Non
     mine = [p for one in (login, sis, email) if one for p in people if p.student == one][:1]
     mine = mine or [p for p in people if number and p.numbers.get("canvas") == number]
     mine = mine or [p for p in people if email and p.about.get("email", "").casefold() == email.casefold()]
+    by_name = not mine
     mine = mine or [p for p in people if named_alone and not p.listed and p.keys & keys]
     if len(mine) != 1:
+        by_name = False
         student = login or sis or email or (f"canvas-{number}" if number else f"{first} {last}")
         student = re.sub(r"[/\\[\]*?\0]", "_", student).strip(". ") or "student"  # a folder's name, and no pattern
         mine = [Person(student)]
         people.extend(mine)
     (person,) = mine
-    person.name = f"{first} {last}".strip() or person.name
+    person.name, person.by_name = f"{first} {last}".strip() or person.name, by_name
     person.keys |= keys
     person.numbers |= {system: told[system] for system in ("canvas", "moodle") if told[system]}
     person.group, person.listed = told.get("group", ""), True
@@ -154,7 +157,10 @@ def keep_people(gradebook: Gradebook, people: Iterable[Person]) -> list[str]:
     known = {student.id: student for student in gradebook.students}
     for person in people:
         there = known.get(person.student)
+        named = there and (there.first_name or there.last_name)
         fields = {what: text for what, text in person.about.items() if text and not getattr(there, what, None)}
+        if named:  # a roster may have both names in one
+            fields = {what: text for what, text in fields.items() if not what.endswith("_name")}
         if fields or not there:
             gradebook.update_or_create_student(person.student, **fields)
     return sorted({person.student for person in people} - known.keys())

@@ -39,7 +39,8 @@ def place_work(
                 f"{student} handed in more than once: the newest counts, and {names} of before is in {shown(kept)}."
             )
         says += [f"{student} {told}." for told in handed_in.says]
-        if before and before.system == system and handed_in.rank < before.rank:
+        rank = handed_in.rank or (time.timestamp() if time else 0)
+        if before and before.system == system and 0 < rank < before.rank:
             kept = keep(files, earlier / "older-download")
             says.append(f"{student}'s work here is newer than in this download, which is kept in {shown(kept)}.")
             counts["older than here"] += 1
@@ -54,7 +55,7 @@ def place_work(
             folder.parent.mkdir(parents=True, exist_ok=True)
             put(files, folder)
         counts[what] += 1
-        record[student] = _collected(handed_in, system, people[student])
+        record[student] = _collected(handed_in, system, rank, people[student])
         says += _no_notebook(student, folder)
     write_record(aside, record)
     counted = ", ".join(f"{count} {what}" for what, count in counts.items())
@@ -62,11 +63,11 @@ def place_work(
     return [first, *says, *_about_times(system, work, timed, assignment)]
 
 
-def _collected(handed_in: HandedIn, system: str, person: Person) -> Collected:
+def _collected(handed_in: HandedIn, system: str, rank: float, person: Person) -> Collected:
     prefixes = {name: piece.prefix for name, piece in handed_in.files.items()}
     called = {plain(piece.name) for piece in handed_in.files.values()}
     in_group = bool(person.group) and called == {plain(person.group)}
-    return Collected(system, prefixes, handed_in.rank, in_group, person.name, person.numbers.get(system, ""))
+    return Collected(system, prefixes, rank, in_group, person.name, person.numbers.get(system, ""))
 
 
 def _no_notebook(student: str, folder: Path) -> list[str]:
