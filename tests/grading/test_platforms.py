@@ -77,7 +77,7 @@ def submitted(course, student):
 
 def test_a_class_from_canvas_ends_with_everybodys_marks(course, stubbed, tmp_path, monkeypatch):
     stranger = {"guestgil_4242_60000_tiny.ipynb": b"{}", "notes.txt": b"mine"}
-    done = collected(course, canvas(tmp_path) | stranger, canvas_roster(), says_utf_8=False)
+    done = collected(course, canvas(tmp_path) | stranger, canvas_roster())
     told = "\n".join(done.says)
     assert done.says[0] == "tiny, students' work from Canvas: 19 new."
     assert f"Nothing was handed in by {MISSING}." in done.says and "marks as late: late." in told
@@ -92,7 +92,7 @@ def test_a_class_from_canvas_ends_with_everybodys_marks(course, stubbed, tmp_pat
     assert set(submitted(course, "module")) == {"tiny.ipynb", "helpers.py"}
 
     before = tree(course)
-    again = collected(course, canvas(tmp_path) | stranger, canvas_roster(), says_utf_8=False)
+    again = collected(course, canvas(tmp_path) | stranger, canvas_roster())
     assert ": 19 as before." in again.says[0] and again.failed == done.failed
     after = tree(course)
     assert {name for name in before | after if before.get(name) != after.get(name)} <= {"gradebook.db", "grading.log"}
@@ -113,7 +113,7 @@ def pages(course):
 
 
 def test_pages_for_canvas_have_its_own_names(course, tmp_path, monkeypatch):
-    collected(course, canvas(tmp_path), canvas_roster())
+    assert "a8f1" not in "".join(collected(course, canvas(tmp_path), canvas_roster()).says)  # Canvas's test student
     with complains(GradingFailed, "no feedback pages", "generate_feedback tiny"):
         instructor.return_feedback(course, "tiny", "canvas", tmp_path / "f.zip")
     with complains(GradingFailed, "came from Canvas, not from Moodle"):
@@ -323,6 +323,23 @@ def test_a_page_that_is_older_than_its_grade_is_said(course, tmp_path):
     assert "Graded after their pages were made: ann." in told and "not in the archive: bob." in told
     with complains(GradingFailed, "could not be written", "--to"):
         instructor.return_feedback(course, "tiny", "canvas", tmp_path / "nowhere" / "f.zip")
+
+
+def test_canvas_numbers_files_and_does_not_say_that_names_are_utf_8(course, tmp_path):
+    with pipeline.open_course(course) as api, api.gradebook as gradebook:
+        gradebook.add_student("o", first_name="Ö", last_name="Ünal")
+    files = {"ünalö_1_5_helpers-1.py": b"5", "ünalö_1_6_tiny-2.ipynb": b"6", "ünalö_1_7_other-1.ipynb": b"7"}
+    assert not collected(course, files, says_utf_8=False).failed
+    assert submitted(course, "o") == {
+        "helpers-1.py": b"5",
+        "helpers.py": b"5",
+        "tiny.ipynb": b"6",
+        "other-1.ipynb": b"7",
+    }
+    pages(course)
+    instructor.return_feedback(course, "tiny", "canvas", tmp_path / "f.zip")
+    with zipfile.ZipFile(tmp_path / "f.zip") as archive:
+        assert archive.namelist() == ["ünalö_1_6_tiny.html"]
 
 
 def test_a_students_file_leads_nowhere_and_sets_no_time(course, tmp_path):

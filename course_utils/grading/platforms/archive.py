@@ -1,6 +1,5 @@
 """The files of a download, an archive or a folder of what was in it."""
 
-import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -72,7 +71,7 @@ def _name(member: zipfile.ZipInfo) -> str:
 
 
 def _entry(name: str, read: Callable[[], bytes]) -> Entry | None:
-    name = unicodedata.normalize("NFC", name.encode(errors="replace").decode())
+    name = name.encode(errors="replace").decode()
     parts = tuple(part for part in name.replace("\\", "/").split("/") if part not in ("", ".", ".."))
     if not parts or set(parts) & set(_OF_SYSTEMS) or parts[-1].startswith("._"):
         return None
