@@ -224,7 +224,7 @@ def test_a_newer_download_replaces_and_an_older_one_does_not_and_both_are_kept(c
     time.write_text("2030-05-01 12:00:00 UTC")
     assert ": 1 as before." in collected(course, first, roster).says[0] and time.exists()  # by the instructor's hand
     told = collected(course, second, roster).says
-    assert ": 1 changed." in told[0] and "what was there before is in" in told[1]
+    assert ": 1 changed." in told[0] and "Replaced, and kept in" in told[1] and "STUDENT: the work of li." in told[1]
     assert submitted(course, "li") == {"tiny.ipynb": b"8"}
     told = collected(course, first, roster).says
     assert ": 1 older than here." in told[0] and submitted(course, "li") == {"tiny.ipynb": b"8"}

@@ -24,7 +24,7 @@ def place_work(
     Raises `GradingFailed` where a file cannot be written.
     """
     aside = folder_of(api, assignment)
-    record, counts, says = read_record(aside), Counter(), []
+    record, counts, says, replaced = read_record(aside), Counter(), [], []
     timed = {student: handed_in.time or people[student].time for student, handed_in in work.items()}
     for student, handed_in in sorted(work.items()):
         folder = Path(api.coursedir.format_path(api.coursedir.submitted_directory, student, assignment))
@@ -49,8 +49,8 @@ def place_work(
         if folder.is_dir():
             what = "as before" if is_in(files, folder) else "changed"
         if what == "changed":
-            kept = keep(files_in(folder), earlier / "before")
-            says.append(f"{student}'s work is replaced: what was there before is in {shown(kept)}.")
+            keep(files_in(folder), earlier / "before")
+            replaced.append(student)
         if what != "as before":
             folder.parent.mkdir(parents=True, exist_ok=True)
             put(files, folder)
@@ -58,6 +58,8 @@ def place_work(
         record[student] = _collected(handed_in, system, rank, people[student])
         says += _no_notebook(student, folder)
     write_record(aside, record)
+    if replaced:
+        says.append(f"Replaced, and kept in {shown(aside / 'earlier')}/STUDENT: the work of {', '.join(replaced)}.")
     counted = ", ".join(f"{count} {what}" for what, count in counts.items())
     first = f"{assignment}, students' work from {system.capitalize()}: {counted or 'none'}."
     return [first, *says, *_about_times(system, work, timed, assignment)]
