@@ -63,11 +63,20 @@ def defined(source: str) -> list[str]:
 
     Raises `SyntaxError`.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the code, which is not ours
-        table = symtable.symtable(python(source), "cell", "exec")
+    table = _table(source)
     imported = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_imported()}
     return sorted(set(_bound(table)) - imported)
+
+
+def named(source: str) -> set[str]:
+    """All names that a cell's own lines use, bind or import. Raises `SyntaxError`."""
+    return set(_table(source).get_identifiers())
+
+
+def _table(source: str) -> symtable.SymbolTable:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the code, which is not ours
+        return symtable.symtable(python(source), "cell", "exec")
 
 
 def _bound(table: symtable.SymbolTable) -> Iterator[str]:

@@ -6,6 +6,7 @@ import json
 import lzma
 import os
 import random
+import re
 import tarfile
 import zipfile
 
@@ -224,11 +225,23 @@ def test_a_pipe_is_no_notebook_and_nobody_waits_for_it(tmp_path):
     assert "no notebook 'ps.ipynb'" in note.says
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])
 def test_other_encodings_are_read(tmp_path, encoding):
     text = TEXT.replace("setup", "sétup") if encoding == "cp1252" else TEXT
     (note,), read = handed_in(tmp_path, ps=text.encode(encoding))
     assert encoding in note.says and sources(read) == RIGHT_SOURCES
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_merge_whose_sides_have_the_same_cells_is_read(tmp_path, end):
+    line, *_ = re.findall('   "execution_count": .*\n', TEXT)
+    sides = f"<<<<<<< HEAD\n{line}||||||| base\n{line}=======\n{line.replace('null', '7')}>>>>>>> theirs\n"
+    (note,), read = handed_in(tmp_path / "a", ps=TEXT.replace(line, sides, 1).replace("\n", end))
+    assert "merge" in note.says and note.state is State.REPAIRED and sources(read) == RIGHT_SOURCES
+    line = '    "    return 2 * x"\n'
+    sides = f"<<<<<<< HEAD\n{line}=======\n{line.replace('2', '3')}>>>>>>> theirs\n"
+    (note,), read = handed_in(tmp_path / "b", ps=TEXT.replace(line, sides, 1))
+    assert "merge that was left unfinished" in note.says and note.state is State.UNREADABLE
 
 
 def test_an_old_format_is_brought_up(tmp_path):
