@@ -63,14 +63,22 @@ def defined(source: str) -> list[str]:
 
     Raises `SyntaxError`.
     """
-    table = _table(source)
-    imported = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_imported()}
-    return sorted(set(_bound(table)) - imported)
+    imported = {symbol.get_name() for symbol in _table(source).get_symbols() if symbol.is_imported()}
+    return sorted(bound(source) - imported)
+
+
+def bound(source: str) -> set[str]:
+    """The names that a cell binds in the notebook, in any way, by imports, too. Raises `SyntaxError`."""
+    return set(_bound(_table(source)))
 
 
 def named(source: str) -> set[str]:
-    """All names that a cell's own lines use, bind or import. Raises `SyntaxError`."""
-    return set(_table(source).get_identifiers())
+    """All names in a cell's code, those in its functions, too. Raises `SyntaxError`."""
+    tables, found = [_table(source)], set()
+    for table in tables:
+        found.update(table.get_identifiers())
+        tables += table.get_children()
+    return found
 
 
 def _table(source: str) -> symtable.SymbolTable:
@@ -82,8 +90,9 @@ def _table(source: str) -> symtable.SymbolTable:
 def _bound(table: symtable.SymbolTable) -> Iterator[str]:
     """The names that are bound in a module's table, and by `global` in those of its functions."""
     for symbol in table.get_symbols():
-        if symbol.is_assigned() and (table.get_type() == "module" or symbol.is_declared_global()):
-            yield symbol.get_name()
+        if table.get_type() == "module" or symbol.is_declared_global():
+            if symbol.is_assigned() or symbol.is_imported():
+                yield symbol.get_name()
     for inner in table.get_children():
         yield from _bound(inner)
 
