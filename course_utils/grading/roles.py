@@ -12,6 +12,8 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_solution
 
+from ..errors import GradingFailed
+
 _PYTHON_INSIDE = re.compile(r"\s*%%(time|capture|prun)\b[^\n]*\n")  # what these cell magics hold is Python
 
 
@@ -35,14 +37,23 @@ def is_test(cell: NotebookNode) -> bool:
 
 
 def read_plan(source: NotebookNode) -> Plan:
-    """The plan of an assignment's source notebook, as its author wrote it."""
+    """The plan of an assignment's source notebook, as its author wrote it.
+
+    Raises `GradingFailed` where a solution is no Python.
+    """
     own, names, shared = [], {}, {}
     for cell in source.cells:
         if cell.cell_type != "code" or is_test(cell):
             continue
         if is_solution(cell):
-            own += imports(cell.source)
-            names |= dict.fromkeys(defined(cell.source))
+            try:
+                own += imports(cell.source)
+                names |= dict.fromkeys(defined(cell.source))
+            except SyntaxError as problem:
+                raise GradingFailed(
+                    f"The solution '{cell.metadata.nbgrader.grade_id}' is no Python ({problem.msg}, line "
+                    f"{problem.lineno}): mend it in the source, and run `course generate` again."
+                ) from None
         else:
             own.append(cell.source)
             if not cell.metadata.get("nbgrader", {}).get("locked"):

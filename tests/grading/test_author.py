@@ -222,6 +222,43 @@ def test_an_authors_slip_is_told_before_the_release_and_before_the_class(tmp_pat
     assert not (course / "autograded").exists()
 
 
+TOLD = {
+    "too many points": (MARKED.format("answer = 3"), "5 if answer == 3 else 0", "nbgrader refuses the points .*'test'"),
+    "no Python": (MARKED.format("answer = = 3"), "assert answer == 3", "The solution 'answer' is no Python .*line 2"),
+    "a package": (
+        MARKED.format("import no_such_package as p\nanswer = p.three"),
+        "assert answer == 3",
+        "NameError.*; before it, 'answer' ended with ModuleNotFoundError: No module named 'no_such_package'",
+    ),
+}
+
+
+@pytest.mark.parametrize("slip", TOLD)
+def test_what_the_author_is_told_says_where_the_slip_is(tmp_path, inline, slip):
+    solution, test, told = TOLD[slip]
+    with pytest.raises(GradingFailed, match=told):
+        author.generate_checked(course_of(tmp_path, assignment(solution, test)), "ps")
+
+
+@pytest.mark.parametrize("settings", ["c.x = = 1", "import no_such_package", "c.CourseDirectory.root = 1 / 0", None])
+def test_settings_that_cannot_be_read_are_told_in_one_sentence(tmp_path, settings):
+    course = course_of(tmp_path, RIGHT)
+    file = course / "nbgrader_config.py"
+    file.write_text(settings) if settings else file.unlink()
+    for step in (author.generate_checked, instructor.grade_class, instructor.write_report):
+        with pytest.raises(GradingFailed, match=r"nbgrader_config.py cannot be read \(.+\): mend that file"):
+            step(course, "ps")
+
+
+def test_an_exception_of_the_assignments_own_is_the_one_that_its_tests_expect(tmp_path):
+    source = assignment(
+        "def f():\n    raise Refused('no')",
+        "told = ''\ntry:\n    f()\nexcept Refused as problem:\n    told = str(problem)\nassert told == 'no'",
+        cell("given", "class Refused(Exception):\n    pass", **READ_ONLY),
+    )
+    assert graded(tmp_path / "ps", source, kernel=honest.UNSAFE)[0] == 2  # it is our own
+
+
 def test_a_right_assignment_is_tried_once_and_a_changed_source_is_noticed(tmp_path, inline, monkeypatch):
     course = course_of(tmp_path, RIGHT)
     monkeypatch.chdir(course)
