@@ -340,7 +340,8 @@ def test_a_blank_notebook_beside_something_else_is_asked_about(tmp_path, other):
     assert handed_in(tmp_path / "b", ps=TEXT, **{other: BLANK if "ipynb" in other else "x"})[0] == []
     folder = tmp_path / "c" / "submitted"
     folder.mkdir(parents=True)
-    for name in ("ps.ipynb", "given.csv", "timestamp.txt"):
+    (folder / "__pycache__").mkdir()
+    for name in ("ps.ipynb", "given.csv", "timestamp.txt", "submission_secret.txt", ".DS_Store", "__pycache__/a.pyc"):
         (folder / name).write_text(BLANK if name == "ps.ipynb" else "")
     assert taken(folder, ["given.csv"])[0] == []
 

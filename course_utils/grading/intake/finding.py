@@ -4,6 +4,7 @@ Nothing here writes, and nothing is raised for what a student can do.
 """
 
 import copy
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -18,6 +19,7 @@ from .lenient import LARGEST, NoNotebook, read_notebook_bytes
 from .matching import bare, grade_id, kinship, match_cells, strangers, untouched
 
 TIME = "timestamp.txt"  # nbgrader's: when it was handed in
+_NO_WORK = re.compile(r"(.*/)?(timestamp\.txt|submission_secret\.txt|Thumbs\.db|desktop\.ini|\.[^/]*|__pycache__/.*)")
 LARGEST_IN_ALL = 128 << 20  # bytes of all files of a submission, its notebooks aside, and of what archives hold
 _MOST = 5_000  # files
 
@@ -115,7 +117,11 @@ def choose(
         notes.append(Note(State.LOOK, f"No cell of '{chosen.name}' is the assignment's: is it another notebook?"))
     elif not chosen.answers:
         others = [c.name for c in earlier if c.answers]
-        others += [file for file in files if not _holds_notebook(file, files[file]) and file not in (*own, TIME)]
+        others += [
+            file
+            for file in files
+            if not _holds_notebook(file, files[file]) and file not in own and not _NO_WORK.fullmatch(file)
+        ]
         if others:
             listed = ", ".join(f"'{other}'" for other in sorted(others)[:3])
             text = f"No answer stands in '{chosen.name}', and there is more ({listed}): is the work there?"
@@ -150,6 +156,6 @@ def _nothing(wanted: str, files: Files, why: dict[str, str]) -> str:
     if why:
         told = "; ".join(f"'{file}' cannot be read: {reason}" for file, reason in sorted(why.items())[:3])
         return f"Nothing could be graded: {told}."
-    there = ", ".join(f"'{file}'" for file in sorted(files)[:5] if file != TIME)
+    there = ", ".join(f"'{file}'" for file in sorted(files)[:5] if not _NO_WORK.fullmatch(file))
     there += ", …" if len(files) > 5 else ""
     return f"Nothing could be graded: there is no notebook '{wanted}' in what was handed in ({there or 'no file'})."
