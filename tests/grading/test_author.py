@@ -368,7 +368,7 @@ def test_a_name_of_pythons_that_was_overwritten_is_no_tampering(tmp_path, name):
 LACKS = {
     "a package": "import package_of_the_students as p\nanswer = p.three",
     "a file": "answer = len(open('C:\\\\Users\\\\ann\\\\three.txt').read())",
-    "(`input`)": "name = input('Your name?')\nanswer = 3",
+    "`input`": "name = input('Your name?')\nanswer = 3",
     "the network": "from urllib.request import urlopen\nanswer = urlopen('https://example.org').status",
 }
 

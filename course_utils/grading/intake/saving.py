@@ -29,7 +29,11 @@ def save_from_own(notebook: NotebookNode, wanted: Mapping[str, NotebookNode]) ->
             continue
         if known.cell_type == "code":
             other = there | _names(bound, [known])
-            kept = [one for one in _added(cell.source, known.source) if _bound(one) & asked and not _bound(one) & other]
+            kept = [
+                one
+                for one in _added(cell.source, known.source)
+                if _takes_all(one) or (_bound(one) & asked and not _bound(one) & other)
+            ]
             made = new_code_cell("\n".join(map(ast.unparse, kept)))
         else:
             text, had = bare(cell.source), bare(known.source)
@@ -57,6 +61,11 @@ def _is_own(cell: NotebookNode, wanted: Mapping[str, NotebookNode]) -> bool:
 def _is_left(cell: NotebookNode, wanted: Mapping[str, NotebookNode]) -> bool:
     """Whether an answer was not given: a stub binds nothing that counts."""
     return grade_id(cell) in wanted and untouched(cell, wanted[grade_id(cell)])
+
+
+def _takes_all(statement: ast.stmt) -> bool:
+    """Whether it is an import of names that are not said."""
+    return isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*"
 
 
 def _bound(statement: ast.stmt) -> set[str]:

@@ -16,7 +16,7 @@ from ..states import KEY, Note, State
 _LACKS = {
     "FileNotFoundError": "a file",
     "ModuleNotFoundError": "a package",
-    "StdinNotImplementedError": "somebody who types (`input`)",
+    "StdinNotImplementedError": "an answer to `input`",
     "URLError": "the network",
     "gaierror": "the network",
 }
