@@ -12,6 +12,8 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_solution
 
+from ..errors import GradingFailed
+
 _PYTHON_INSIDE = re.compile(r"\s*%%(time|capture|prun)\b[^\n]*\n")  # what these cell magics hold is Python
 
 
@@ -35,14 +37,23 @@ def is_test(cell: NotebookNode) -> bool:
 
 
 def read_plan(source: NotebookNode) -> Plan:
-    """The plan of an assignment's source notebook, as its author wrote it."""
+    """The plan of an assignment's source notebook, as its author wrote it.
+
+    Raises `GradingFailed` where a solution is no Python.
+    """
     own, names, shared = [], {}, {}
     for cell in source.cells:
         if cell.cell_type != "code" or is_test(cell):
             continue
         if is_solution(cell):
-            own += imports(cell.source)
-            names |= dict.fromkeys(defined(cell.source))
+            try:
+                own += imports(cell.source)
+                names |= dict.fromkeys(defined(cell.source))
+            except SyntaxError as problem:
+                raise GradingFailed(
+                    f"The solution '{cell.metadata.nbgrader.grade_id}' is no Python ({problem.msg}, line "
+                    f"{problem.lineno}): mend it in the source, and run `course generate` again."
+                ) from None
         else:
             own.append(cell.source)
             if not cell.metadata.get("nbgrader", {}).get("locked"):
@@ -63,18 +74,36 @@ def defined(source: str) -> list[str]:
 
     Raises `SyntaxError`.
     """
+    imported = {symbol.get_name() for symbol in _table(source).get_symbols() if symbol.is_imported()}
+    return sorted(bound(source) - imported)
+
+
+def bound(source: str) -> set[str]:
+    """The names that a cell binds in the notebook, in any way, by imports, too. Raises `SyntaxError`."""
+    return set(_bound(_table(source)))
+
+
+def named(source: str) -> set[str]:
+    """All names in a cell's code, those in its functions, too. Raises `SyntaxError`."""
+    tables, found = [_table(source)], set()
+    for table in tables:
+        found.update(table.get_identifiers())
+        tables += table.get_children()
+    return found
+
+
+def _table(source: str) -> symtable.SymbolTable:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the code, which is not ours
-        table = symtable.symtable(python(source), "cell", "exec")
-    imported = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_imported()}
-    return sorted(set(_bound(table)) - imported)
+        return symtable.symtable(python(source), "cell", "exec")
 
 
 def _bound(table: symtable.SymbolTable) -> Iterator[str]:
     """The names that are bound in a module's table, and by `global` in those of its functions."""
     for symbol in table.get_symbols():
-        if symbol.is_assigned() and (table.get_type() == "module" or symbol.is_declared_global()):
-            yield symbol.get_name()
+        if table.get_type() == "module" or symbol.is_declared_global():
+            if symbol.is_assigned() or symbol.is_imported():
+                yield symbol.get_name()
     for inner in table.get_children():
         yield from _bound(inner)
 

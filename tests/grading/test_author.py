@@ -1,5 +1,6 @@
 """What authors write works, or they are told before a class is graded."""
 
+import copy
 import json
 import shutil
 import subprocess
@@ -221,6 +222,43 @@ def test_an_authors_slip_is_told_before_the_release_and_before_the_class(tmp_pat
     assert not (course / "autograded").exists()
 
 
+TOLD = {
+    "too many points": (MARKED.format("answer = 3"), "5 if answer == 3 else 0", "nbgrader refuses the points .*'test'"),
+    "no Python": (MARKED.format("answer = = 3"), "assert answer == 3", "The solution 'answer' is no Python .*line 2"),
+    "a package": (
+        MARKED.format("import no_such_package as p\nanswer = p.three"),
+        "assert answer == 3",
+        "NameError.*; before it, 'answer' ended with ModuleNotFoundError: No module named 'no_such_package'",
+    ),
+}
+
+
+@pytest.mark.parametrize("slip", TOLD)
+def test_what_the_author_is_told_says_where_the_slip_is(tmp_path, inline, slip):
+    solution, test, told = TOLD[slip]
+    with pytest.raises(GradingFailed, match=told):
+        author.generate_checked(course_of(tmp_path, assignment(solution, test)), "ps")
+
+
+@pytest.mark.parametrize("settings", ["c.x = = 1", "import no_such_package", "c.CourseDirectory.root = 1 / 0", None])
+def test_settings_that_cannot_be_read_are_told_in_one_sentence(tmp_path, settings):
+    course = course_of(tmp_path, RIGHT)
+    file = course / "nbgrader_config.py"
+    file.write_text(settings) if settings else file.unlink()
+    for step in (author.generate_checked, instructor.grade_class, instructor.write_report):
+        with pytest.raises(GradingFailed, match=r"nbgrader_config.py cannot be read \(.+\): mend that file"):
+            step(course, "ps")
+
+
+def test_an_exception_of_the_assignments_own_is_the_one_that_its_tests_expect(tmp_path):
+    source = assignment(
+        "def f():\n    raise Refused('no')",
+        "told = ''\ntry:\n    f()\nexcept Refused as problem:\n    told = str(problem)\nassert told == 'no'",
+        cell("given", "class Refused(Exception):\n    pass", **READ_ONLY),
+    )
+    assert graded(tmp_path / "ps", source, kernel=honest.UNSAFE)[0] == 2  # it is our own
+
+
 def test_a_right_assignment_is_tried_once_and_a_changed_source_is_noticed(tmp_path, inline, monkeypatch):
     course = course_of(tmp_path, RIGHT)
     monkeypatch.chdir(course)
@@ -312,11 +350,65 @@ def test_an_object_that_cannot_leave_the_kernel_is_for_a_person_to_judge(tmp_pat
     theirs.cells[0].source = "class Mine(list):\n    pass\ndef f():\n    return Mine([1, 2])"
     points, made = graded(tmp_path / "ps", source, theirs)
     (note,) = read_notes(made)
-    assert (
-        points == 0 and note.state is State.LOOK and "'test' failed on an object" in note.says and "Mine" in note.says
-    )
+    assert points == 0 and note.state is State.LOOK and "'test' failed on an object" in note.says
+    assert "Mine" not in note.says  # the student reads it, and may have named it after what a hidden test asks
     theirs.cells[0].source = "def f():\n    return [2]"
     assert read_notes(graded(tmp_path / "ps", source, theirs)[1]) == []
+
+
+@pytest.mark.parametrize("name", ["str", "print", "repr", "len", "type", "list", "int", "object", "Exception"])
+def test_a_name_of_pythons_that_was_overwritten_is_no_tampering(tmp_path, name):
+    source = assignment("answer = 3", "assert answer == 3")
+    theirs = nbformat.from_dict(source)
+    theirs.cells[0].source = f"answer = 3\n{name} = 5"
+    points, made = graded(tmp_path / "ps", source, theirs)
+    assert points == 2 and read_notes(made) == []
+
+
+LACKS = {
+    "a package": "import package_of_the_students as p\nanswer = p.three",
+    "a file": "answer = len(open('C:\\\\Users\\\\ann\\\\three.txt').read())",
+    "`input`": "name = input('Your name?')\nanswer = 3",
+    "the network": "from urllib.request import urlopen\nanswer = urlopen('https://example.org').status",
+}
+
+
+@pytest.mark.parametrize("what", LACKS)
+def test_an_answer_that_ends_for_want_of_something_is_for_a_person_to_judge(tmp_path, what):
+    source = assignment("answer = 3", "assert answer == 3")
+    theirs = nbformat.from_dict(source)
+    theirs.cells[0].source = LACKS[what]
+    (note,) = read_notes(graded(tmp_path / "a", source, theirs)[1])
+    assert note.state is State.LOOK and "'test'" in note.says and what in note.says
+    # Through another cell, or in a function.
+    theirs.cells[0].source = "value = start\nanswer = value"
+    theirs.cells.insert(0, new_code_cell(LACKS[what].replace("answer", "start")))
+    assert [note.state for note in read_notes(graded(tmp_path / "b", source, theirs)[1])] == [State.LOOK]
+    source = assignment("def f():\n    return 3", "assert f() == 3")
+    theirs = assignment("def f():\n    " + LACKS[what].replace("\n", "\n    "), "assert f() == 3")
+    assert [note.state for note in read_notes(graded(tmp_path / "c", source, theirs)[1])] == [State.LOOK]
+    # Where the test does not need it, or fails for another reason, nothing is open.
+    source = assignment("answer = 3", "assert answer == 3")
+    theirs.cells = [new_code_cell(LACKS[what].replace("answer", "other")), *copy.deepcopy(source.cells)]
+    for right in (True, False):
+        theirs.cells[1].source = "answer = 3" if right else "answer = 4"
+        assert read_notes(graded(tmp_path / "d", source, theirs)[1]) == []
+
+
+def test_an_answer_that_is_given_once_more_below_its_test_is_for_a_person_to_judge(tmp_path):
+    source = assignment("answer = 3", "assert answer == 3")
+    source.cells += [cell("more", "answer = 4", **SOLUTION), cell("test-more", "assert answer == 4", **TEST)]
+    theirs = nbformat.from_dict(source)
+    theirs.cells[0].source = "answer = 2"
+    assert read_notes(graded(tmp_path / "a", source, theirs)[1]) == []  # the assignment itself goes on with the name
+    for place in (2, 4):
+        mended = nbformat.from_dict(theirs)
+        mended.cells.insert(place, new_code_cell("import math\nanswer = math.floor(3.2)"))
+        (note,) = read_notes(graded(tmp_path / "b", source, mended)[1])
+        assert note.state is State.LOOK and "'test' failed, and 'answer' is given below it once more" in note.says
+    theirs.cells[0].source = "answer = 3"
+    theirs.cells.append(new_code_cell("answer = 2"))
+    assert read_notes(graded(tmp_path / "c", source, theirs)[1]) == []
 
 
 def files_of(folder):

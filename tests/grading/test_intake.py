@@ -1,9 +1,12 @@
 """Whatever was handed in: a notebook that can be graded, a note, and not a byte of it changed."""
 
+import gzip
 import io
 import json
+import lzma
 import os
 import random
+import re
 import tarfile
 import zipfile
 
@@ -222,15 +225,27 @@ def test_a_pipe_is_no_notebook_and_nobody_waits_for_it(tmp_path):
     assert "no notebook 'ps.ipynb'" in note.says
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])
 def test_other_encodings_are_read(tmp_path, encoding):
     text = TEXT.replace("setup", "sétup") if encoding == "cp1252" else TEXT
     (note,), read = handed_in(tmp_path, ps=text.encode(encoding))
     assert encoding in note.says and sources(read) == RIGHT_SOURCES
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_merge_whose_sides_have_the_same_cells_is_read(tmp_path, end):
+    line, *_ = re.findall('   "execution_count": .*\n', TEXT)
+    sides = f"<<<<<<< HEAD\n{line}||||||| base\n{line}=======\n{line.replace('null', '7')}>>>>>>> theirs\n"
+    (note,), read = handed_in(tmp_path / "a", ps=TEXT.replace(line, sides, 1).replace("\n", end))
+    assert "merge" in note.says and note.state is State.REPAIRED and sources(read) == RIGHT_SOURCES
+    line = '    "    return 2 * x"\n'
+    sides = f"<<<<<<< HEAD\n{line}=======\n{line.replace('2', '3')}>>>>>>> theirs\n"
+    (note,), read = handed_in(tmp_path / "b", ps=TEXT.replace(line, sides, 1))
+    assert "merge that was left unfinished" in note.says and note.state is State.UNREADABLE
+
+
 def test_an_old_format_is_brought_up(tmp_path):
-    (note,), read = handed_in(tmp_path, ps=VERSION_3)
+    (note, _), read = handed_in(tmp_path, ps=VERSION_3)
     assert "format 3" in note.says and read.cells[0].source == "x = 1"
 
 
@@ -242,6 +257,9 @@ PLACES = [
     "ps.ipynb.txt",
     "ps/ps.ipynb",
     "a/b/ps.IPYNB",
+    "ps.json",
+    "ps.",
+    "ps\n.ipynb",
 ]
 
 
@@ -250,7 +268,7 @@ PLACES = [
 def test_the_answered_notebook_is_found_wherever_it_is(tmp_path, place, blank):
     notes, read = handed_in(tmp_path, **{place: TEXT} | ({"ps.ipynb": BLANK} if blank else {}))
     assert sources(read) == RIGHT_SOURCES and worst(notes) is State.REPAIRED
-    assert f"'{place}' was graded" in notes[0].says and ("is blank" in notes[0].says) == blank
+    assert f"'{place.replace(chr(10), '?')}' was graded" in notes[0].says and ("is blank" in notes[0].says) == blank
 
 
 def zipped(**files):
@@ -261,9 +279,9 @@ def zipped(**files):
     return made.getvalue()
 
 
-def tarred(name, content):
+def tarred(name, content, kind="gz"):
     made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w:gz") as archive:
+    with tarfile.open(fileobj=made, mode=f"w:{kind}") as archive:
         member = tarfile.TarInfo(name)
         member.size = len(content)
         archive.addfile(member, io.BytesIO(content.encode()))
@@ -278,9 +296,61 @@ def test_it_is_found_in_an_archive_with_what_lies_beside_it(tmp_path, name):
     assert (tmp_path / "into" / "helper.py").read_text() == "x = 1"
 
 
-def test_it_is_found_in_a_tar_archive(tmp_path):
-    _, read = handed_in(tmp_path, **{"work.tar.gz": tarred("ps.ipynb", TEXT)})
+@pytest.mark.parametrize("kind", ["", "gz", "bz2", "xz"])
+def test_it_is_found_in_a_tar_archive(tmp_path, kind):
+    _, read = handed_in(tmp_path, **{f"work.tar.{kind}": tarred("ps.ipynb", TEXT, kind)})
     assert sources(read) == RIGHT_SOURCES
+
+
+ARCHIVES = {
+    "a zip in a zip": ("ps.zip", zipped(**{"all/ps.zip": zipped(**{"ps.ipynb": TEXT})})),
+    "a zip of Windows": ("ps.zip", zipped(**{"ps\\ps.ipynb": TEXT})),
+    "a zip": ("ps.zip", zipped(**{"ps.ipynb": TEXT})),
+    "gzip": ("ps.ipynb.gz", gzip.compress(TEXT.encode())),
+    "xz": ("ps.ipynb.xz", lzma.compress(TEXT.encode())),
+}
+
+
+@pytest.mark.parametrize("what", ARCHIVES)
+@pytest.mark.parametrize("blank", [False, True])
+def test_it_is_found_in_archives_of_any_kind_also_beside_a_blank_one(tmp_path, what, blank):
+    name, content = ARCHIVES[what]
+    _, read = handed_in(tmp_path, **({"ps.ipynb": BLANK} if blank else {}) | {name: content})
+    assert sources(read) == RIGHT_SOURCES
+
+
+def test_an_archive_may_have_the_notebooks_name(tmp_path):
+    _, read = handed_in(tmp_path, ps=zipped(**{"ps.ipynb": TEXT}))
+    assert sources(read) == RIGHT_SOURCES
+
+
+def test_many_archives_are_limited_together(tmp_path, monkeypatch):
+    monkeypatch.setattr(finding, "LARGEST_IN_ALL", 1 << 20)
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("half.bin", b"0" * (600 << 10))
+    notes, _ = handed_in(tmp_path, ps=TEXT, **{"a/a.zip": made.getvalue(), "b/b.zip": made.getvalue()})
+    assert len(notes) == 1 and "'b/b.zip' could not be opened" in notes[0].says
+
+
+@pytest.mark.parametrize("other", ["ps.pdf", "ps.py", "work.rar", ".ipynb_checkpoints/ps-checkpoint.ipynb"])
+def test_a_blank_notebook_beside_something_else_is_asked_about(tmp_path, other):
+    (note,), read = handed_in(tmp_path / "a", ps=BLANK, **{other: TEXT if "ipynb" in other else b"Rar!\x1a"})
+    assert note.state is State.LOOK and f"({other!r})" in note.says and sources(read) == sources(FORM)
+    assert handed_in(tmp_path / "b", ps=TEXT, **{other: BLANK if "ipynb" in other else "x"})[0] == []
+    folder = tmp_path / "c" / "submitted"
+    folder.mkdir(parents=True)
+    (folder / "__pycache__").mkdir()
+    for name in ("ps.ipynb", "given.csv", "timestamp.txt", "submission_secret.txt", ".DS_Store", "__pycache__/a.pyc"):
+        (folder / name).write_text(BLANK if name == "ps.ipynb" else "")
+    assert taken(folder, ["given.csv"])[0] == []
+
+
+def test_another_notebook_than_the_assignments_is_asked_about(tmp_path):
+    for k, cells in enumerate(([nbformat.v4.new_code_cell("print('a lesson')")], [])):
+        lesson = nbformat.v4.new_notebook(cells=cells)
+        notes, _ = handed_in(tmp_path / str(k), ps=nbformat.writes(lesson))
+        assert [note.state for note in notes] == [State.LOOK] and "is it another notebook?" in notes[0].says
 
 
 def test_archives_lead_nowhere_else_and_are_limited(tmp_path, monkeypatch):
@@ -313,8 +383,10 @@ def test_one_that_goes_on_from_the_other_is_taken(tmp_path):
 
 
 def test_a_checkpoint_is_no_answer(tmp_path):
-    notes, read = handed_in(tmp_path, ps=BLANK, **{".ipynb_checkpoints/ps-checkpoint.ipynb": TEXT})
-    assert notes == [] and sources(read) == sources(FORM)
+    checkpoint = {".ipynb_checkpoints/ps-checkpoint.ipynb": TEXT}
+    assert sources(handed_in(tmp_path / "a", ps=BLANK, **checkpoint)[1]) == sources(FORM)
+    (note,), _ = handed_in(tmp_path / "b", **checkpoint)
+    assert note.state is State.UNREADABLE and "ps-checkpoint.ipynb" in note.says
 
 
 def test_one_that_can_be_read_stands_in_for_one_that_cannot(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from grading_helpers import RIGHT, notebook
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from course_utils.grading.intake.matching import ORDINARY, grade_id
+from course_utils.grading.intake.matching import ORDINARY, bare, grade_id
 from course_utils.grading.intake.repair import repair
 from course_utils.grading.states import Note, State, worst, write_notes
 
@@ -101,9 +101,103 @@ def test_an_essay_in_a_cell_of_its_own_is_where_a_person_marks(where):
     )
     notes = repair(nb, form)
     if where == "above":  # a remark of the student's may stand there
-        assert nb.cells[at(nb, "essay")].source == "Your answer here"
+        assert nb.cells[at(nb, "essay")].source == "Your answer here" and worst(notes) is State.LOOK
     else:
         assert nb.cells[at(nb, "essay")].source == "I think\n\nso." and worst(notes) is State.REPAIRED
+
+
+@pytest.mark.parametrize("place", [0, 99], ids=["first", "last"])
+def test_a_text_that_may_be_the_essay_is_asked_about_wherever_it_stands(place):
+    form, nb = essays(STUB), essays(RIGHT)
+    nb.cells.insert(place, new_markdown_cell("My answer: I think that it is so."))
+    form.metadata[ORDINARY] = ["# The assignment. Your name:"]
+    nb.cells.insert(0, new_markdown_cell("# The assignment. Your name: Ann"))
+    (note,) = repair(nb, form)
+    assert note.state is State.LOOK and "'essay'" in note.says
+    nb.cells = [cell for cell in nb.cells if not cell.source.startswith("My answer")]
+    assert repair(nb, form) == []  # a name that was filled in is none
+
+
+def test_an_essay_in_comments_of_code_is_where_a_person_marks():
+    form, nb = essays(STUB), essays(RIGHT)
+    nb.cells.insert(at(nb, "essay") + 1, new_code_cell("# I think so."))
+    repair(nb, form)
+    cell = nb.cells[at(nb, "essay")]
+    assert (cell.cell_type, cell.source) == ("markdown", "# I think so.")
+
+
+ALL = "\n\n".join(RIGHT.values())
+
+
+@pytest.mark.parametrize("stub", [STUB, dict.fromkeys(RIGHT, NAMELESS)], ids=["stubs with names", "stubs without"])
+@pytest.mark.parametrize("left", [True, False])
+def test_of_several_answers_in_one_cell_none_is_taken_back_by_the_stub_that_is_left(stub, left):
+    form, nb = notebook(stub), notebook(stub | {"double": ALL})
+    if not left:
+        del nb.cells[at(nb, "value")]
+    notes = repair(nb, form)
+    assert names(nb) == IDS and nb.cells[at(nb, "double")].source == ALL and nb.cells[at(nb, "value")].source == ""
+    assert any("'value' stood in the cell 'double'" in note.says for note in notes)
+    # One that was answered stays as it is.
+    nb = notebook(RIGHT | {"double": ALL, "value": "answer = 4"})
+    assert repair(nb, form) == [] and nb.cells[at(nb, "value")].source == "answer = 4"
+
+
+def test_all_answers_in_one_cell_and_nothing_else():
+    form, nb = notebook(STUB), new_notebook(cells=[new_code_cell(ALL)])
+    repair(nb, form)
+    assert names(nb) == IDS and [cell.source for cell in nb.cells if cell.source in (ALL, "")] == [ALL, ""]
+
+
+@pytest.mark.parametrize("stub", [STUB, dict.fromkeys(RIGHT, NAMELESS)], ids=["stubs with names", "stubs without"])
+@pytest.mark.parametrize("name, place", [("setup", "start"), ("test-double", "start"), ("test-double", "end")])
+def test_an_answer_that_was_typed_into_a_read_only_cell_counts(stub, name, place):
+    form, nb = notebook(stub), notebook(RIGHT | {"double": stub["double"]})
+    cell, mine = nb.cells[at(nb, name)], f"{RIGHT['double']}\ndouble(2)"
+    cell.source = bare(cell.source) if name == "test-double" else cell.source  # without what is hidden
+    cell.source = f"{mine}\n{cell.source}" if place == "start" else f"{cell.source}\n{mine}"
+    notes = repair(nb, form)
+    assert names(nb) == IDS and nb.cells[at(nb, name)].source == form.cells[at(form, name)].source
+    assert "".join(nb.cells[at(nb, "double")].source.split()).startswith("defdouble(x):return2*x")
+    assert worst(notes) is State.REPAIRED
+
+
+def test_what_else_was_changed_in_a_read_only_cell_counts_for_nothing():
+    form = notebook(STUB)
+    for name, text in (
+        ("test-double", "assert True"),
+        ("test-value", "import numpy as np\nanswer = 6\nassert type(answer) is np.ndarray and answer.sum() == 6"),
+        ("setup", "import tabnanny\nlucky = 8"),
+        ("setup", "import tabnanny\nlucky = 7\nnobody_asks = 3"),
+    ):
+        nb = notebook(RIGHT)
+        nb.cells[at(nb, name)].source = text
+        repair(nb, form)
+        assert [c.source for c in nb.cells if c.source != text] == [c.source for c in notebook(RIGHT).cells]
+
+
+@pytest.mark.parametrize("place", ["above", "below"])
+def test_an_essay_that_was_typed_into_a_read_only_question_is_kept_and_asked_about(place):
+    form, nb = essays(STUB), essays(RIGHT)
+    role = {"grade_id": "question", "grade": False, "solution": False, "locked": True, "schema_version": 3}
+    asked = "What do you think of it, and why?"
+    for one in (form, nb):
+        one.cells.insert(at(one, "essay"), new_markdown_cell(asked, metadata={"nbgrader": dict(role)}))
+    mine = "I think that it is so."
+    nb.cells[at(nb, "question")].source = f"{mine}\n\n{asked}" if place == "above" else f"{asked}\n\n{mine}"
+    notes = repair(nb, form)
+    assert mine in [cell.source for cell in nb.cells] and worst(notes) is State.LOOK
+    assert nb.cells[at(nb, "question")].source == asked
+
+
+@pytest.mark.parametrize(
+    "added", ["import numpy as np", "from numpy import *", "%matplotlib inline\nimport numpy as np"]
+)
+def test_an_import_that_was_added_to_a_read_only_cell_is_there_for_the_answers(added):
+    form, nb = notebook(STUB), notebook(RIGHT | {"value": "answer = np.arange(4)"})
+    nb.cells[at(nb, "setup")].source += f"\n{added}"
+    (note,) = repair(nb, form)
+    assert "read-only cell 'setup'" in note.says and nb.cells[1].source == added.split("\n")[-1]
 
 
 def test_what_the_release_says_between_the_questions_is_no_essay():

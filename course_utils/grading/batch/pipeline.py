@@ -28,6 +28,7 @@ from ...progress import bar
 from ..judge.honest import HonestExecute, kernelspec
 from .bookkeeping import reason
 from .cluster import workers
+from .dispatch import short
 from .submissions import Batch, check_name
 
 LOG = "grading.log"
@@ -60,7 +61,12 @@ def open_course(folder: Path, unsafe_no_sandbox: bool = False, own_exchange: boo
     and one account may hand in for everybody.
     """
     folder = folder.resolve()
-    config = PyFileConfigLoader("nbgrader_config.py", path=str(folder)).load_config()
+    try:
+        config = PyFileConfigLoader("nbgrader_config.py", path=str(folder)).load_config()
+    except Exception as problem:  # it is a program of the instructor's
+        raise GradingFailed(
+            f"The settings in {folder / 'nbgrader_config.py'} cannot be read ({short(problem)}): mend that file."
+        ) from None
     if unsafe_no_sandbox:
         config.merge(Config(HonestExecute={"unsafe_no_sandbox": True}))
     if own_exchange:

@@ -143,11 +143,22 @@ def _packed(notebooks: dict[str, NotebookNode]) -> bytes:
 def _points(graded: dict[str, str]) -> dict[str, tuple[float, float, str]]:
     found = {}
     for text in graded.values():
-        for cell in filter(is_test, nbformat.reads(text, as_version=4).cells):
+        broken = ""  # the first of the author's own cells that failed: what comes after it often does for want of it
+        for cell in nbformat.reads(text, as_version=4).cells:
+            said = next((f"{o.ename}: {o.evalue}" for o in cell.get("outputs", ()) if o.output_type == "error"), "")
+            said = said.split("\n")[0][:200]
+            if not is_test(cell):
+                broken = broken or (said and f"; before it, '{grade_id(cell) or cell.source[:20]}' ended with {said}")
+                continue
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
-            points, most = determine_grade(cell)
-            said = next((f"{o.ename}: {o.evalue}" for o in cell.outputs if o.output_type == "error"), "")
-            found[grade_id(cell)] = float(points), float(most), said.split("\n")[0][:200]
+            try:
+                points, most = determine_grade(cell)
+            except ValueError as problem:
+                raise GradingFailed(
+                    f"Nothing was graded: nbgrader refuses the points that '{grade_id(cell)}' gives ({problem}). Mend "
+                    "that test in the source, and run `course generate` again."
+                ) from None
+            found[grade_id(cell)] = float(points), float(most), said and said + broken
     return found
 
 

@@ -4,10 +4,8 @@ Nothing here writes, and nothing is raised for what a student can do.
 """
 
 import copy
-import io
-import tarfile
-import zipfile
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -16,21 +14,23 @@ from nbformat.v4 import new_notebook
 from nbgrader.utils import is_solution
 
 from ..states import Note, State
+from .archives import is_checkpoint, is_notebook, is_passed_over, open_archives, printable
 from .lenient import LARGEST, NoNotebook, read_notebook_bytes
 from .matching import bare, grade_id, kinship, match_cells, strangers, untouched
 
+TIME = "timestamp.txt"  # nbgrader's: when it was handed in
+_NO_WORK = re.compile(r"(.*/)?(timestamp\.txt|submission_secret\.txt|Thumbs\.db|desktop\.ini|\.[^/]*|__pycache__/.*)")
 LARGEST_IN_ALL = 128 << 20  # bytes of all files of a submission, its notebooks aside, and of what archives hold
 _MOST = 5_000  # files
-_PASSED_OVER = (".ipynb_checkpoints", "__MACOSX")
 
 Files = dict[str, bytes]  # by name, relative to the submission's folder, with "/"
 
 
 def files_of(folder: Path) -> tuple[Files, list[str]]:
     """A submission's files, those in archives as if unpacked beside them, and what was left out."""
-    paths = [path for path in sorted(folder.rglob("*")) if not set(path.relative_to(folder).parts) & set(_PASSED_OVER)]
+    paths = [path for path in sorted(folder.rglob("*")) if not is_passed_over(path.relative_to(folder))]
     notes = [
-        f"The link '{_told(path.name)}' was left out: a submission holds files only."
+        f"The link '{printable(path.name)}' was left out: a submission holds files only."
         for path in paths
         if path.is_symlink()
     ]
@@ -44,52 +44,17 @@ def files_of(folder: Path) -> tuple[Files, list[str]]:
             left += size  # its outputs are not copied
         if size > left:
             notes.append(
-                f"The file '{_told(path.name)}' was left out: a submission may have {LARGEST_IN_ALL >> 20} MB."
+                f"The file '{printable(path.name)}' was left out: a submission may have {LARGEST_IN_ALL >> 20} MB."
             )
             continue
         left -= size
-        found[_told(path.relative_to(folder).as_posix())] = path.read_bytes()
-    for name in sorted(found):
-        try:
-            for inner, content in _unpacked(found[name]):
-                found.setdefault(str(PurePosixPath(name).parent / inner), content)
-        except Exception as problem:  # archives raise what they happen to meet
-            notes.append(f"The archive '{name}' could not be opened ({type(problem).__name__}).")
-    return found, notes
+        found[printable(path.relative_to(folder).as_posix())] = path.read_bytes()
+    return found, notes + open_archives(found, LARGEST_IN_ALL, _MOST)
 
 
-def _told(name: str) -> str:
-    return name.encode(errors="replace").decode()
-
-
-def is_notebook(name: str) -> bool:
-    """Whether a file says that it is a notebook, also with a second ending."""
-    return ".ipynb" in PurePosixPath(name).name.lower()
-
-
-def _unpacked(content: bytes) -> Iterator[tuple[PurePosixPath, bytes]]:
-    """The files of a zip or tar archive, none where it is no archive; names lead nowhere else."""
-    left, count = LARGEST_IN_ALL, 0
-    for name, size, read in _members(content):
-        path = PurePosixPath(*(part for part in PurePosixPath(_told(name)).parts if part not in ("/", "..")))
-        left, count = left - size, count + 1
-        if left < 0 or count > _MOST:
-            raise ValueError("too large")
-        if path.name and not set(path.parts) & set(_PASSED_OVER):
-            yield path, read()
-
-
-def _members(content: bytes):
-    if content[:4] == b"PK\x03\x04":
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            for member in archive.infolist():
-                if not member.is_dir():
-                    yield member.filename, member.file_size, lambda member=member: archive.read(member)
-    elif content[:2] == b"\x1f\x8b" or content[257:262] == b"ustar":
-        with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-            for member in archive:
-                if member.isfile():
-                    yield member.name, member.size, lambda member=member: archive.extractfile(member).read()
+def _holds_notebook(name: str, content: bytes) -> bool:
+    """Whether a file is a notebook by its name, or by what is in it: browsers take endings away."""
+    return is_notebook(name) or content[:99].lstrip()[:1] == b"{" and b'"cells"' in content and b'"nbformat"' in content
 
 
 @dataclass
@@ -111,15 +76,18 @@ class _Candidate:
         return bool(self.answers) and any(other.answers.get(name) != text for name, text in self.answers.items())
 
 
-def choose(files: Files, name: str, forms: Mapping[str, NotebookNode]) -> tuple[str, NotebookNode, list[Note]]:
+def choose(
+    files: Files, name: str, forms: Mapping[str, NotebookNode], own: Collection[str] = ()
+) -> tuple[str, NotebookNode, list[Note]]:
     """The notebook among `files` that answers the assignment's `name`: where it stood, it, and what was noticed.
 
     Where two have answers that differ, the one that is named right is taken, or else the one with most answers, and a
-    person is asked. Where nothing can be read, the notebook is empty.
+    person is asked; so it is where none is answered and there are files which are not the assignment's `own`. Where
+    nothing can be read, the notebook is empty.
     """
-    wanted, candidates, why = f"{name}.ipynb", [], {}
+    wanted, candidates, earlier, why = f"{name}.ipynb", [], [], {}
     for file, content in files.items():
-        if not is_notebook(file) or _belongs_to_another(file, name, forms):
+        if not _holds_notebook(file, content) or _belongs_to_another(file, name, forms):
             continue
         try:
             notebook, notes = read_notebook_bytes(content)
@@ -127,7 +95,8 @@ def choose(files: Files, name: str, forms: Mapping[str, NotebookNode]) -> tuple[
             why[file] = str(problem)
         else:
             if len(forms) == 1 or file == wanted or _is_kin(notebook, name, forms):
-                candidates.append(_Candidate(file, notebook, notes, *_answers(notebook, forms[name])))
+                found = _Candidate(file, notebook, notes, *_answers(notebook, forms[name]))
+                (earlier if is_checkpoint(PurePosixPath(file)) else candidates).append(found)
     if not candidates:
         return wanted, new_notebook(), [Note(State.UNREADABLE, _nothing(wanted, files, why))]
     named = next((c for c in candidates if c.name == wanted), None)
@@ -144,6 +113,19 @@ def choose(files: Files, name: str, forms: Mapping[str, NotebookNode]) -> tuple[
     if others:
         listed = ", ".join(f"'{other}'" for other in others)
         notes.append(Note(State.LOOK, f"There are other answers in {listed}; '{chosen.name}' was graded."))
+    if not kinship(chosen.notebook, forms[name]):
+        notes.append(Note(State.LOOK, f"No cell of '{chosen.name}' is the assignment's: is it another notebook?"))
+    elif not chosen.answers:
+        others = [c.name for c in earlier if c.answers]
+        others += [
+            file
+            for file in files
+            if not _holds_notebook(file, files[file]) and file not in own and not _NO_WORK.fullmatch(file)
+        ]
+        if others:
+            listed = ", ".join(f"'{other}'" for other in sorted(others)[:3])
+            text = f"No answer stands in '{chosen.name}', and there is more ({listed}): is the work there?"
+            notes.append(Note(State.LOOK, text))
     return chosen.name, chosen.notebook, notes
 
 
@@ -174,6 +156,6 @@ def _nothing(wanted: str, files: Files, why: dict[str, str]) -> str:
     if why:
         told = "; ".join(f"'{file}' cannot be read: {reason}" for file, reason in sorted(why.items())[:3])
         return f"Nothing could be graded: {told}."
-    there = ", ".join(f"'{file}'" for file in sorted(files)[:5] if file != "timestamp.txt")
+    there = ", ".join(f"'{file}'" for file in sorted(files)[:5] if not _NO_WORK.fullmatch(file))
     there += ", …" if len(files) > 5 else ""
     return f"Nothing could be graded: there is no notebook '{wanted}' in what was handed in ({there or 'no file'})."

@@ -5,6 +5,7 @@ Outputs are thrown away before anything is graded, so nothing that stands in the
 
 import json
 import re
+from contextlib import suppress
 from typing import Any
 
 from nbformat import NotebookNode
@@ -33,6 +34,8 @@ def read_notebook_bytes(raw: bytes) -> tuple[NotebookNode, list[str]]:
     Of a cell's metadata stay nbgrader's and the tags, of the notebook's none. Raises `NoNotebook`.
     """
     text, notes = _text(raw)
+    if re.search(r"^<{7} ", text, re.MULTILINE):
+        return _merged(text)
     told = _parsed(text)
     if not isinstance(told, dict):
         raise NoNotebook(f"it holds a {type(told).__name__} and no notebook")
@@ -60,11 +63,8 @@ def _text(raw: bytes) -> tuple[str, list[str]]:
     for start, what in _STARTS.items():
         if raw.lstrip()[: len(start)].lower() == start.lower():
             raise NoNotebook(f"it is {what}")
-    encodings = ["utf-8", "cp1252", "latin-1"]
-    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        encodings = ["utf-16"]
-    elif raw[:3] == b"\xef\xbb\xbf":
-        encodings[0] = "utf-8-sig"
+    encoding = json.detect_encoding(raw)
+    encodings = [encoding, "cp1252", "latin-1"] if encoding.startswith("utf-8") else [encoding]
     for encoding in encodings:
         try:
             text = raw.decode(encoding)
@@ -74,9 +74,26 @@ def _text(raw: bytes) -> tuple[str, list[str]]:
     raise NoNotebook("it is no text")
 
 
+def _merged(text: str) -> tuple[NotebookNode, list[str]]:
+    """The notebook of a merge that was left unfinished, where its sides differ in nothing that is graded."""
+    sides: dict[str, list[str]] = {"<": [], ">": []}
+    side = None
+    for line in text.split("\n"):
+        if line[:7] in ("<" * 7, "|" * 7, "=" * 7, ">" * 7):
+            side = {"<": "<", "|": "|", "=": ">", ">": None}[line[0]]
+        else:
+            for one in sides if side is None else {side} & sides.keys():
+                sides[one].append(line)
+    with suppress(NoNotebook):
+        (ours, notes), (theirs, _) = (read_notebook_bytes("\n".join(lines).encode()) for lines in sides.values())
+        if [(c.cell_type, c.source, c.metadata) for c in ours.cells] == [
+            (c.cell_type, c.source, c.metadata) for c in theirs.cells
+        ]:
+            return ours, [*notes, "A merge was left unfinished (<<<<<<<), of which both sides have the same cells."]
+    raise NoNotebook("it has the marks of a merge that was left unfinished (<<<<<<<)")
+
+
 def _parsed(text: str) -> Any:
-    if re.search(r"^<{7} ", text, re.MULTILINE):
-        raise NoNotebook("it has the marks of a merge that was left unfinished (<<<<<<<)")
     try:
         return json.loads(text.strip("\0 \t\r\n"), parse_int=_number)
     except RecursionError:

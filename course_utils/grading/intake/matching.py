@@ -5,6 +5,8 @@ import builtins
 import re
 from collections.abc import Iterable
 from contextlib import suppress
+from copy import deepcopy
+from difflib import SequenceMatcher
 
 from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_locked, is_solution, is_task
@@ -14,6 +16,7 @@ from ..states import Note, State
 
 ORDINARY = "ordinary"  # in a form's metadata: the texts of the release's cells that nbgrader does not know
 _EACH = 3  # answers of which each gets a sentence
+_ALIKE = 0.7  # share of the characters that a changed version of a text has in common with it, at least
 _LONGEST = 50_000  # characters of a cell that is parsed
 # What nbgrader takes out of the release.
 _HIDDEN = re.compile(r"^[^\n]*BEGIN (HIDDEN TESTS|MARK SCHEME).*?END \1[^\n]*\n?", re.MULTILINE | re.DOTALL)
@@ -34,6 +37,11 @@ def is_own(cell: NotebookNode) -> bool:
 def bare(text: str) -> str:
     """A text as it is compared: what students were not given out, and spaces."""
     return " ".join(_HIDDEN.sub("", text).split())
+
+
+def is_another(text: str, known: str) -> bool:
+    """Whether a text is no version of the one that is known, but may be an answer that got its name."""
+    return bool(bare(text)) and SequenceMatcher(None, bare(text), bare(known), autojunk=False).quick_ratio() < _ALIKE
 
 
 def strangers(notebook: NotebookNode, form: NotebookNode) -> list[NotebookNode]:
@@ -129,8 +137,10 @@ def _answer(notebook: NotebookNode, form: NotebookNode, wanted: dict, name: str)
         if not asked and place is None:
             found = [cell for cell in others if cell in between]
         found = found[-1:]
+        if not found and (told := _in_another(notebook, wanted, name, asked, place)):
+            return told
     else:
-        others = [cell for cell in others if cell.cell_type != "code"]
+        others = [cell for cell in others if cell.cell_type != "code" or _says_nothing(cell.source)]
         found = [cell for cell in others if cell in between]
     if found:
         if released.cell_type != "code":  # nothing that was written is lost, and a person reads it all
@@ -139,9 +149,29 @@ def _answer(notebook: NotebookNode, form: NotebookNode, wanted: dict, name: str)
         notebook.cells = [cell for cell in notebook.cells if grade_id(cell) != name]
         _name(found[0], released)
         return Note(State.REPAIRED, f"The answer to '{name}' stood in another cell, and was taken from there.")
-    if place is None and others or any(cell in between for cell in others):
+    if place is not None and released.cell_type == "code":
+        others = [cell for cell in others if cell in between]
+    elif place is not None:  # a name that was filled into a heading is no answer
+        texts = [*(cell.source for cell in form.cells), *form.metadata.get(ORDINARY, ())]
+        others = [cell for cell in others if all(is_another(cell.source, text) for text in texts)]
+    if others:
         text = f"Nothing stands in '{name}', and something in cells that nobody asked for: is the answer among them?"
         return Note(State.LOOK, text)
+    return None
+
+
+def _in_another(notebook: NotebookNode, wanted: dict, name: str, asked: set[str], place: int | None) -> Note | None:
+    """Where an answer above holds this one, too, leave this one's stub empty: it would take the answer back."""
+    for k, cell in enumerate(notebook.cells[:place]):
+        other = grade_id(cell)
+        if other == name or other not in wanted or not is_solution(wanted[other]) or untouched(cell, wanted[other]):
+            continue
+        if asked & names_bound(cell.source) - _asked(wanted[other], wanted):
+            if place is None:
+                notebook.cells.insert(k + 1, deepcopy(wanted[name]))
+                place = k + 1
+            notebook.cells[place].source = ""
+            return Note(State.REPAIRED, f"The answer to '{name}' stood in the cell '{other}'.")
     return None
 
 

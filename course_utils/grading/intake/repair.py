@@ -4,7 +4,6 @@ The students' own cells stay where they are. What is the assignment's, tests abo
 """
 
 import copy
-from difflib import SequenceMatcher
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_raw_cell
@@ -12,9 +11,8 @@ from nbgrader.utils import is_solution
 
 from ..roles import is_test
 from ..states import Note, State, read_notes, worst
-from .matching import bare, grade_id, is_own, match_cells, strangers
-
-_ALIKE = 0.7  # share of the characters that a changed version of a text has in common with it, at least
+from .matching import bare, grade_id, is_another, is_own, match_cells, strangers
+from .saving import save_from_own
 
 
 def repair(notebook: NotebookNode, source: NotebookNode) -> list[Note]:
@@ -26,6 +24,7 @@ def repair(notebook: NotebookNode, source: NotebookNode) -> list[Note]:
     """
     wanted = {grade_id(cell): cell for cell in source.cells if grade_id(cell)}
     done = _strip_unknown(notebook, wanted) + _strip_doubles(notebook, wanted) + _restore_roles(notebook, wanted)
+    done += save_from_own(notebook, wanted)
     notes = [Note(State.REPAIRED, text) for text in done]
     notes += match_cells(notebook, source)
     notes += [Note(State.REPAIRED, text) for text in _put_in_order(notebook, wanted, _homeless(notebook, source))]
@@ -42,15 +41,15 @@ def _strip_unknown(notebook: NotebookNode, wanted: dict) -> list[str]:
         if name not in wanted:
             del cell.metadata["nbgrader"]
             notes.append(f"A cell says that it is graded as '{name}', which the assignment does not have.")
-        elif is_own(wanted[name]) and _is_another(cell.source, wanted[name].source):
+        elif is_own(wanted[name]) and is_another(cell.source, wanted[name].source) and not _is_more(cell, wanted[name]):
             del cell.metadata["nbgrader"]
             notes.append(f"The cell '{name}' held something else, which was kept as a cell of its own.")
     return notes
 
 
-def _is_another(text: str, known: str) -> bool:
-    """Whether a text is no version of the one that is known, but may be an answer that got its name."""
-    return bool(bare(text)) and SequenceMatcher(None, bare(text), bare(known), autojunk=False).quick_ratio() < _ALIKE
+def _is_more(cell: NotebookNode, known: NotebookNode) -> bool:
+    """Whether a cell is the one that is known, with something added to it."""
+    return bare(known.source) in bare(cell.source)
 
 
 def _strip_doubles(notebook: NotebookNode, wanted: dict) -> list[str]:

@@ -12,9 +12,8 @@ from nbformat import NotebookNode
 from nbgrader.utils import parse_utc
 
 from ..states import Note, State, write_notes
-from .finding import Files, choose, files_of, is_notebook
-
-TIME = "timestamp.txt"  # nbgrader's: when it was handed in
+from .archives import is_notebook
+from .finding import TIME, Files, choose, files_of
 
 
 def take_in(submitted: Path, into: Path, forms: Mapping[str, NotebookNode], own: Collection[str] = ()) -> list[Note]:
@@ -32,7 +31,7 @@ def take_in(submitted: Path, into: Path, forms: Mapping[str, NotebookNode], own:
     into.mkdir(parents=True, exist_ok=True)
     notebooks = {}
     for name in forms:
-        place, notebooks[name], noticed = choose(files, name, forms)
+        place, notebooks[name], noticed = choose(files, name, forms, own)
         notes[name] += noticed
         _bring_along(files, place)
     _without_others(files, own_time)

@@ -19,6 +19,7 @@ from ..roles import is_test, read_plan
 from ..sandbox.available import missing, way
 from ..states import KEY, Note, State, read_notes, write_notes
 from .judging_kernel import Judge
+from .second_look import second_look
 from .student_kernel import StudentKernel
 
 UNSAFE = "python3"  # the kernelspec without isolation
@@ -71,10 +72,12 @@ def grade_notebook(notebook: NotebookNode, source: Path, folder: Path, timeout: 
 
 async def _grade(notebook: NotebookNode, source: Path, folder: Path, timeout: int, kernel: str) -> list[Note]:
     written = source.read_text("utf-8")
+    read = nbformat.reads(written, as_version=4)
     key = f"{kernel} {source} {hashlib.sha256(written.encode()).hexdigest()}"
     if key not in _judges:
-        _judges[key] = Judge(read_plan(nbformat.reads(written, as_version=4)), kernel, str(source.parent))
+        _judges[key] = Judge(read_plan(read), kernel, str(source.parent))
     judge = _judges[key]
+    reference = {cell.metadata.get("nbgrader", {}).get("grade_id"): cell.source for cell in read.cells}
     student = StudentKernel(notebook, str(folder), timeout, kernel)
     try:
         await asyncio.gather(judge.open(), student.start())
@@ -86,7 +89,8 @@ async def _grade(notebook: NotebookNode, source: Path, folder: Path, timeout: in
                 await student.run(cell, index, name)
     finally:
         await student.stop()
-    return student.notes
+    asked = {cell.metadata.nbgrader.grade_id: set(judge.asks(cell)) for cell in filter(is_test, notebook.cells)}
+    return student.notes + list(second_look(notebook, asked, reference))
 
 
 class HonestExecute(NbGraderPreprocessor):

@@ -170,12 +170,12 @@ class StandIn:
             return _hear(decode(told["value"]))
         name, text = (str(told.get(key, "")).encode(errors="replace").decode() for key in ("error", "text"))
         _hear((name, text))
-        kind = getattr(builtins, name, None)
+        kind = _start.get(name, getattr(builtins, name, None))  # the assignment's own, which tests may expect
         if not (isinstance(kind, type) and issubclass(kind, Exception)):
             kind = type(name, (Exception,), {})
         try:
             problem = kind(text)
-        except TypeError:  # one that asks for more than a text
+        except Exception:  # one that asks for more than a text
             problem = type(name, (Exception,), {})(text)
         line = told.get("line")  # in the cell of the student's function
         problem.line = line if type(line) is int and 0 < line < 10_000 else None

@@ -56,17 +56,20 @@ class Judge:
         self._served += 1
         self._fresh = True
 
+    def asks(self, cell: NotebookNode) -> list[str]:
+        """The names that a test asks a student for."""
+        bound: set[str] = set()
+        with suppress(SyntaxError):  # of the author's, which the test will say itself
+            bound.update(defined(cell.source))
+        names = [*self._plan.names, *(name for name in self._plan.shared if name not in bound)]
+        return [name for name in names if re.search(rf"\b{name}\b", cell.source)]
+
     async def test(self, cell: NotebookNode, student: StudentKernel) -> None:
         """Run one test cell on a student's answers: its outputs become the cell's, how it failed its metadata."""
         cell.metadata.pop(KEY, None)  # a student may have written there
         if not await student.is_honest():
             student.notes.append(Note(State.TAMPERED, "The kernel did not do what it was told: look at the code."))
-        bound: set[str] = set()
-        with suppress(SyntaxError):  # of the author's, which the test will say itself
-            bound.update(defined(cell.source))
-        names = [*self._plan.names, *(name for name in self._plan.shared if name not in bound)]
-        asked = [name for name in names if re.search(rf"\b{name}\b", cell.source)]
-        told = await student.ask(f"in_student_kernel.describe({asked!r})")
+        told = await student.ask(f"in_student_kernel.describe({self.asks(cell)!r})")
         if "error" in told:
             cell.outputs = [error("NoAnswer", f"the answers could not be read, as {told.get('text')}")]
             return
@@ -94,10 +97,11 @@ class Judge:
         )
         if [output.output_type for output in outputs] == ["stream"]:
             failure = json.loads(outputs[0].text)
-            if (kinds := failure.pop("strange")) and any(o.output_type == "error" for o in cell.outputs):
-                name, told = cell.metadata.nbgrader.grade_id, ", ".join(kinds)
+            if failure.pop("strange") and any(o.output_type == "error" for o in cell.outputs):
+                # Not of which kind: its name is the student's, who reads this, and may tell what hidden tests ask.
                 text = (
-                    f"'{name}' failed on an object that cannot leave the student's kernel ({told[:100]}): is it right?"
+                    f"'{cell.metadata.nbgrader.grade_id}' failed on an object that cannot leave the student's kernel: "
+                    "is it right?"
                 )
                 student.notes.append(Note(State.LOOK, text))
             if "line" in failure:  # IPython counts from the first line that is not empty

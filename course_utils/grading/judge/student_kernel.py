@@ -31,7 +31,7 @@ try:
     __import__("IPython").display.display({number})
     assert False, {text!r}
 except AssertionError as _failed:
-    __import__("IPython").display.display(str(_failed))
+    __import__("IPython").display.display(f"{{_failed}}")
 """
 
 
