@@ -76,6 +76,11 @@ class Source(Network):
                 f"{self.name} ends in {width} numbers that are no probabilities, as there is no softmax at its end: if "
                 "they are logits, save keras.Model(model.input, keras.layers.Softmax()(model.output)), and load that."
             )
+        if how == "a softmax of one number":
+            return (
+                f"{self.name} ends in a softmax of one number, which is always 1, so it tells no classes apart: give "
+                "it one output for each class, or a sigmoid in its place, and train that."
+            )
         return (
             f"{self.name} as it is loaded ends in {how}, and has no classifier: put a head of your own on it, or load "
             "a source that has one with classifier=True."

@@ -78,35 +78,44 @@ def freeze(model) -> None:
 
 
 def unfreeze(model, first: str) -> list[str]:
-    """Make the layers from `first` on trainable, all but BatchNorm, and return their names.
+    """Make the layers from `first` on trainable, all but BatchNorm, also in layers of one's own; return their names.
 
-    `first` may name a layer of a model within the model, or that model itself. An unfrozen BatchNorm layer would
-    replace its stored statistics by those of a small target set while `fit` runs, whatever `training=` the prefix was
-    called with (Keras 3.15). Compile again for `fit` to know of it. Raises `UnknownCut` where there is no such layer.
+    Names are those of `named_layers`. `first` may name a layer of a model within the model, or that model itself. An
+    unfrozen BatchNorm layer would replace its stored statistics by those of a small target set while `fit` runs,
+    whatever `training=` the prefix was called with (Keras 3.15). Compile again for `fit` to know of it. Raises
+    `UnknownCut` where there is no such layer.
     """
     import keras
 
-    layers = list(every_layer(model))
+    named = named_layers(model)
+    layers = list(named.values())
     inner = next((one for one in model.layers if one.name == first and hasattr(one, "layers")), None)
-    begin = next(every_layer(inner), None) if inner else next((one for one in layers if one.name == first), None)
+    begin = next(every_layer(inner), None) if inner else named.get(first)
     if begin is None:
-        names = ", ".join(layer.name for layer in layers)
+        names = ", ".join(named)
         raise UnknownCut(f"The model has no layer named '{first}' to unfreeze from: choose one of {names}.")
-    flags = [layer.trainable for layer in layers]
+    every = [one for layer in layers for one in layer._flatten_layers()]  # those that a layer is made of follow it
+    flags = [one.trainable for one in every]
     model.trainable = True  # a model that is frozen itself trains no layer, whatever the layer's own flag says
-    for layer, flag in zip(layers, flags, strict=True):
-        layer.trainable = flag
+    for one, flag in zip(every, flags, strict=True):
+        one.trainable = flag
     changed = []
-    for layer in layers[layers.index(begin) :]:
-        layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
+    for name, layer in list(named.items())[layers.index(begin) :]:
+        layer.trainable = True
+        for one in layer._flatten_layers():
+            if isinstance(one, keras.layers.BatchNormalization):
+                one.trainable = False
         if layer.trainable_weights:
-            changed.append(layer.name)
+            changed.append(name)
     return changed
 
 
 @dataclass(frozen=True)
 class ParameterRow:
-    """One layer of a model: its name, output shape without the batch axis, and its parameters by kind."""
+    """One layer of a model: its name, output shape without the batch axis, and its parameters by kind.
+
+    Of several outputs, it is the first one's shape; () where Keras does not know it, as in a class of one's own.
+    """
 
     layer: str
     output: tuple[int | None, ...]
@@ -120,8 +129,17 @@ def parameter_table(model) -> list[ParameterRow]:
     for layer in every_layer(model):
         trained, frozen = _size(layer.trainable_weights), _size(layer.non_trainable_weights)
         if trained or frozen:
-            rows.append(ParameterRow(layer.name, tuple(layer.output.shape[1:]), trained, frozen))
+            rows.append(ParameterRow(layer.name, _shape(layer), trained, frozen))
     return rows
+
+
+def _shape(layer) -> tuple[int | None, ...]:
+    import keras
+
+    try:
+        return tuple(keras.tree.flatten(layer.output)[0].shape[1:])
+    except AttributeError:  # never called in the graph
+        return ()
 
 
 def _size(weights) -> int:

@@ -12,12 +12,14 @@ ENDINGS = (".keras", ".h5", ".hdf5")
 
 
 def read_model(path: Path):
-    """The model in a `.keras` file, or in an `.h5` file that holds a whole one; it is not compiled.
+    """The model in a `.keras` file, unpacked or not, or in an `.h5` file that holds a whole one; it is not compiled.
 
     What a file holds counts, and not how its name ends. Raises `UnknownSource`, `DamagedFile` and `UnsuitableModel`.
     """
     import h5py
 
+    if path.is_dir() and (path / "config.json").is_file() and (path / "model.weights.h5").is_file():
+        return _loaded(path, "")  # an unpacked .keras file
     if path.is_dir():
         raise UnsuitableModel(_no_file(path))
     if not path.is_file():
@@ -47,7 +49,8 @@ def _loaded(path: Path, ending: str):
     with tempfile.TemporaryDirectory() as folder:
         named = path
         if path.suffix != ending:  # by which alone Keras tells its files apart
-            named = shutil.copyfile(path, Path(folder) / f"model{ending}")
+            copy = shutil.copytree if path.is_dir() else shutil.copyfile
+            named = copy(path, Path(folder) / f"model{ending}")
         try:
             return keras.saving.load_model(named, custom_objects=known, compile=False, safe_mode=True)
         except MemoryError:
@@ -111,7 +114,7 @@ def _unreadable(path: Path, problem: str) -> CourseError:
 def _version(path: Path) -> str:
     """Which Keras wrote a `.keras` file, "" where it does not say."""
     try:
-        with zipfile.ZipFile(path) as file:
-            return str(json.loads(file.read("metadata.json"))["keras_version"])
+        place = path if path.is_dir() else zipfile.Path(path)
+        return str(json.loads((place / "metadata.json").read_text("utf-8"))["keras_version"])
     except (zipfile.BadZipFile, OSError, KeyError, ValueError, TypeError):
         return ""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..errors import UnsuitableModel
+from .cuts import is_graph
 
 
 class Tokens(NamedTuple):
@@ -119,7 +120,7 @@ def _way_back(x) -> Iterator[tuple]:
         seen.add(id(tensor))
         step, index, place = tensor._keras_history
         inputs = step._inbound_nodes[index].input_tensors
-        if hasattr(step, "layers"):  # a model within the model
+        if is_graph(step):
             yield from _way_back(step.outputs[place])
         yield step, inputs
         waiting += inputs
