@@ -4,6 +4,7 @@
 """
 
 import difflib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -147,9 +148,16 @@ def load_source(
     Raises `UnknownSource`, `SourceUnavailable`, `DamagedFile`, `BadInputSize`, `UnknownPreprocessing` and
     `UnsuitableModel`.
     """
+    if hasattr(name, "layers"):
+        raise UnknownSource(
+            "load_source takes a name or a path, and this is a model: store it with model.save('name.keras'), and give "
+            "'name.keras'."
+        )
     name = str(name)
+    if re.match(r"\w+://", name):
+        raise UnknownSource(f"{name} is an address: fetch the file, and give the path where it lies here.")
     known = name == "auto" or name in DRAWINGS or name in INSTALLED or name in ZOO
-    is_file = not known and (name.lower().endswith(ENDINGS) or Path(name).expanduser().is_dir())
+    is_file = not known and (name.lower().endswith(ENDINGS) or (name and Path(name).expanduser().is_dir()))
     if preprocess is not None and known:
         raise UnknownPreprocessing(f"'{name}' knows how to scale its pictures: leave out preprocess=.")
     if input_size is not None:

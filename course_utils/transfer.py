@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .errors import BadTarget, UnknownCut
+from .errors import BadTarget, CourseError, UnknownCut
 from .models.tokens import pooled
 from .sources import Source
 
@@ -44,13 +44,14 @@ def add_head(prefix, classes: int = 0, grid: int = 1):
     Of a transformer's tokens the class token is taken in place of the average, where there is one (`models.tokens`).
 
     `classes` ≥ 2 gives a softmax over so many classes; 0 gives one linear output, for regression. `grid` above 1
-    keeps coarse position, which a single average throws away. Raises `BadTarget` for one class.
+    keeps coarse position, which a single average throws away. Raises `BadTarget` for one class, or for what is no
+    number of classes, `BadInputSize` for a grid without cells.
     """
     import keras
 
-    if classes == 1 or classes < 0:
+    if not isinstance(classes, (int, np.integer)) or classes == 1 or classes < 0:
         raise BadTarget(
-            f"A head for {classes} classes has nothing to tell apart: give at least 2, or 0 for regression."
+            f"A head for {classes!r} classes has nothing to tell apart: give a number from 2 on, or 0 for regression."
         )
     x = pooled(prefix.output, grid, "head_pool")
     x = keras.layers.Dense(classes or 1, activation="softmax" if classes else None, name="head")(x)
@@ -168,15 +169,25 @@ def snapshot(model) -> dict[str, np.ndarray]:
     return {name: np.asarray(weight).copy() for name, weight in named_weights(model).items()}
 
 
+def earlier(before: dict[str, np.ndarray], name: str) -> np.ndarray:
+    """A weight of a snapshot. Raises `CourseError` where it has none of this name."""
+    if name not in before:
+        raise CourseError(
+            f"The snapshot has no weight '{name}', so it is of another model: take one of this, before the training."
+        )
+    return before[name]
+
+
 def moved(model, before: dict[str, np.ndarray]) -> dict[str, float]:
     """How far each weight has moved since `snapshot`: norm of the change over norm of the weight before.
 
     Flags and `summary()` only say what should train; this says what did. Exactly 0.0 means untouched, and `inf` that
-    the weight was zero before, as a new bias is: for such a one there is no share.
+    the weight was zero before, as a new bias is: for such a one there is no share. Raises `CourseError` where the
+    snapshot is of another model.
     """
     change = {}
     for name, weight in named_weights(model).items():
-        now, then = np.asarray(weight), before[name]
+        now, then = np.asarray(weight), earlier(before, name)
         distance, size = float(np.linalg.norm(now - then)), float(np.linalg.norm(then))
         change[name] = distance / size if size else (math.inf if distance else 0.0)
     return change

@@ -329,10 +329,16 @@ def test_damaged_files(tmp_path):
         ("not there.keras", "no file not there.keras"),
         ("not there.h5", "no file not there.h5"),
         ("~/not there.keras", "no file /"),
+        ("https://example.org/model.keras", "fetch the file"),
+        ("", "There is no source ''"),
     ],
 )
 def test_unknown_names(name, words):
     assert words in sentence(UnknownSource, lambda: load_source(name))
+
+
+def test_a_model_in_the_place_of_its_name_is_told(source):
+    assert "model.save('name.keras')" in sentence(UnknownSource, lambda: load_source(source.model))
 
 
 # Keras's models
