@@ -107,7 +107,7 @@ def _renamed(model) -> str:
 
 def _tried(path: Path, model, preprocess: Scaling | None, size: tuple[int, int]) -> str:
     """Run the model twice on a photograph; one sentence where its answers differ. Raises `UnsuitableModel`."""
-    picture = scaling.scaled(preprocess, resized(photographs(max(size))[0][:1], size))
+    picture = scaling.scaled(preprocess, resized(photographs(max(size))[0], size))[:1]
     try:
         first, second = (model.predict_on_batch(picture) for _ in range(2))
     except Exception as problem:  # Keras and TensorFlow raise nearly every class there is

@@ -14,7 +14,7 @@ from ..errors import BadInputSize, BadTarget
 from .kept import check_room, read_files, reordered
 from .labelled import Target
 from .listing import given_split, labelled_files, loose_pictures, opened
-from .report import first_few, listed, report_counts, report_faults, report_unclear
+from .report import first_few, named_folders, report_counts, report_faults, report_unclear
 
 
 def folder_target(path: str | Path, seed: int = 0, side: int = 224, test_share: float = 0.25) -> Target:
@@ -52,8 +52,9 @@ def folder_target(path: str | Path, seed: int = 0, side: int = 224, test_share: 
     if given:
         train, test = (np.array([k for k in part if k not in unclear], "int64") for part in _parts(start, len(files)))
         copies = {k: first[k] for k in test.tolist() if first[k] < start}
-        how = f"the folder's own split, {listed(path, train_roots)} to train and {listed(path, test_roots)} to test"
-        how += f"; left aside: {listed(path, given.aside)}" if given.aside else ""
+        how = f"the folder's own split, {named_folders(path, train_roots)} to train and "
+        how += f"{named_folders(path, test_roots)} to test"
+        how += f"; left aside: {named_folders(path, given.aside)}" if given.aside else ""
     else:
         copies = {k: same for k, same in enumerate(first) if same < k and k not in unclear}
         usable = [k for k in range(len(files)) if k not in copies and k not in unclear]

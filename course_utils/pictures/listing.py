@@ -92,7 +92,7 @@ def _check_no_part(path: Path, folders: Iterable[Path], within: dict[Path, set[s
         if role in ("validation", "test") or (role and inside) or (len(others) > 1 and others <= inside):
             doubtful = [folder, *doubtful]
     if doubtful:
-        names, which = [shown(folder.name) for folder in classes], shown(doubtful[0].name)
+        names, which = [printable(folder.name) for folder in classes], printable(doubtful[0].name)
         raise BadTarget(
             f"{path} holds {', '.join(names[:5])}{', …' if len(names) > 5 else ''}, so it is not clear whether "
             f"'{which}' is a class: if it is a part of a split, put a folder for each class into train and into test, "
@@ -102,10 +102,10 @@ def _check_no_part(path: Path, folders: Iterable[Path], within: dict[Path, set[s
 
 def class_name(folder: Path) -> str:
     """The name of the class whose pictures a folder holds, its accents in one form however they were typed."""
-    return unicodedata.normalize("NFC", shown(folder.name))
+    return unicodedata.normalize("NFC", printable(folder.name))
 
 
-def shown(name: str) -> str:
+def printable(name: str) -> str:
     """A file's name as it can be printed: bytes that are no text as \\xe9, line ends and other controls as blanks."""
     return re.sub(r"[\x00-\x1f\x7f]", " ", os.fsencode(name).decode("utf-8", "backslashreplace"))
 
@@ -160,7 +160,7 @@ def files_within(folder: Path) -> Iterator[Path]:
 
 def _unreadable(problem: OSError) -> None:
     raise BadTarget(
-        f"{shown(str(problem.filename))} cannot be read ({problem.strerror}): get the right to read it, or move it "
+        f"{printable(str(problem.filename))} cannot be read ({problem.strerror}): get the right to read it, or move it "
         "elsewhere."
     ) from None
 
@@ -199,7 +199,7 @@ def _classes(folder: Path) -> set[str]:
 
 
 def _check_classes(root: Path, classes: set[str], test: bool) -> None:
-    unlabelled = f", or move {shown(root.name)} elsewhere if nobody knows their classes" if test else ""
+    unlabelled = f", or move {printable(root.name)} elsewhere if nobody knows their classes" if test else ""
     if not classes:
         loose = loose_pictures(root)
         what = "its pictures lie side by side" if loose else f"no folder in it holds a {' or '.join(ENDINGS)} file"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .listing import Found, Labelled, shown
+from .listing import Found, Labelled, printable
 from .reading import ENDINGS, fault
 
 _FEW = 5  # files or classes that are named
@@ -16,7 +16,7 @@ def report_counts(path: Path, names: tuple[str, ...], train: np.ndarray, test: n
     """One line: how many pictures of each class there are to train and to test, (classes,), and how they were split."""
     by_class = [f"{name} {a} + {b}" for name, a, b in zip(names, train, test, strict=True)]
     found = f"{train.sum()} training + {test.sum()} test pictures of {len(names)} classes"
-    print(f"{shown(path.resolve().name)}: {found} ({first_few(by_class, 12)}); {how}.")
+    print(f"{printable(path.resolve().name)}: {found} ({first_few(by_class, 12)}); {how}.")
 
 
 def report_faults(path: Path, found: Found, broken: Labelled, copies: dict[Path, Path], given: bool) -> None:
@@ -24,7 +24,7 @@ def report_faults(path: Path, found: Found, broken: Labelled, copies: dict[Path,
     every = Counter(name for _, name in found.pictures + found.others)
 
     def some(files: Iterable[Path]) -> str:
-        return first_few([shown(file.relative_to(path).as_posix()) for file in files], _FEW)
+        return first_few([printable(file.relative_to(path).as_posix()) for file in files], _FEW)
 
     def by_class(files: Labelled) -> str:
         lost = Counter(name for _, name in files)
@@ -37,7 +37,7 @@ def report_faults(path: Path, found: Found, broken: Labelled, copies: dict[Path,
     if found.loose:
         print(f"Pictures in no class's folder were left aside, {len(found.loose)} of them: {some(found.loose)}.")
     if found.others:
-        kinds = ", ".join(sorted({shown(file.suffix.lower()) or "no ending" for file, _ in found.others}))
+        kinds = ", ".join(sorted({printable(file.suffix.lower()) or "no ending" for file, _ in found.others}))
         print(
             f"Files of other kinds were left aside, {len(found.others)} of them ({kinds}), of "
             f"{by_class(found.others)}; read are {', '.join(ENDINGS)}."
@@ -64,7 +64,7 @@ def report_faults(path: Path, found: Found, broken: Labelled, copies: dict[Path,
 def report_unclear(path: Path, files: list[Path]) -> None:
     """That the same pixels stand in two classes, in these files."""
     if files:
-        which = first_few([shown(file.relative_to(path).as_posix()) for file in files], 6)
+        which = first_few([printable(file.relative_to(path).as_posix()) for file in files], 6)
         print(f"The same pixels stand in two classes, so these pictures were left out, {len(files)} of them: {which}.")
 
 
@@ -73,6 +73,6 @@ def first_few(names: Sequence[str], count: int) -> str:
     return ", ".join(names[:count]) + (", …" if len(names) > count else "")
 
 
-def listed(path: Path, roots: list[Path]) -> str:
+def named_folders(path: Path, roots: list[Path]) -> str:
     """Folders in `path`, in a sentence."""
-    return " and ".join(f"{shown(root.relative_to(path).as_posix())}/" for root in roots)
+    return " and ".join(f"{printable(root.relative_to(path).as_posix())}/" for root in roots)
