@@ -287,7 +287,10 @@ def _subclassed():
 @pytest.mark.parametrize(
     "build, words",
     [
-        (lambda: block_net(layers.Lambda(lambda x: x / 255)), "Lambda layer or a lambda function, which can run any code"),
+        (
+            lambda: block_net(layers.Lambda(lambda x: x / 255)),
+            "a lambda function, which can run any code",
+        ),
         (lambda: block_net(_Foreign()), "_Foreign, which Keras does not know"),
         (lambda: block_net(layers.Rescaling(1 / 255), size=(32, 32, 1)), "one RGB picture to one output"),
         (lambda: keras.Sequential([keras.Input((5,)), layers.Dense(3)]), "one RGB picture to one output"),
