@@ -128,7 +128,7 @@ def _check_classes(model, x: np.ndarray, y: np.ndarray) -> None:
             f"The model {model.name} has one output, a value, and this is for classes: compile it with a loss for "
             "values, such as 'mse', and train it with fit."
         )
-    whole = y.ndim == 1 and y.dtype.kind in "iuf" and not np.any((y < 0) | (y >= outputs) | (y != np.round(y)))
+    whole = y.ndim == 1 and y.dtype.kind in "biuf" and not np.any((y < 0) | (y >= outputs) | (y % 1 != 0))
     if not whole:
         raise BadTarget(
             f"The labels must be class indices from 0 to {outputs - 1}, one for each picture, as {model.name} "

@@ -261,6 +261,12 @@ def test_labels_that_are_no_class_indices_are_told(labels):
             use()
 
 
+@pytest.mark.parametrize("kind", ["bool", "uint8", "float32"])
+def test_class_indices_may_be_of_any_type(kind):
+    train_head(with_head(), X, (Y == 1).astype(kind), 2, 0)
+    assert gradient_norms(with_head(), X, (Y == 1).astype(kind)).keys() == {"middle", "head"}
+
+
 def test_values_are_not_taken_for_classes():
     ages, model = np.linspace(20, 70, 8), with_head(1)
     for use in (train_head, gradient_norms, accuracy):
