@@ -105,7 +105,7 @@ def claim(sentence: str, holds: bool, evidence: str = "") -> bool:
 
 
 def _written(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{round(value, 6):.3g}"  # what rounding left over is nothing
 
 
 def compare_prediction(prediction: Any, measured: Any, unit: str = "", choices: tuple[Any, ...] = ()) -> None:

@@ -117,7 +117,8 @@ class Source(Network):
         if not found:
             raise UnsuitableModel(
                 f"{self.name} has no maps at its cuts, but tokens or vectors, as a transformer has them: take a source "
-                "of convolutions where maps are looked at or pooled; cut_features, add_head and all that they serve take this one too."
+                "of convolutions where maps are looked at or pooled; cut_features, add_head and all that they serve "
+                "take this one too."
             )
         return found
 

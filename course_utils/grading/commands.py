@@ -1,4 +1,5 @@
-"""The commands of those who teach: `course generate`, `grade`, `report`, `export`, `audit` and `release`."""
+"""The commands of those who teach: `course generate`, `collect`, `grade`, `report`, `return`, `export`, `audit`,
+`release`."""
 
 from pathlib import Path
 
@@ -25,6 +26,45 @@ def generate(assignment):
     from .course.author import generate_checked
 
     click.echo(f"{shown(generate_checked(_course(), assignment))}: for students; its tests were tried.")
+
+
+@click.command()
+@click.argument("assignment")
+@click.argument("download", type=click.Path(path_type=Path))
+@click.option(
+    "--roster",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A CSV file of the class: Canvas's gradebook, Moodle's grading worksheet, Brightspace's grades.",
+)
+def collect(assignment, download, roster):
+    """Take in submissions as Canvas, Moodle or Brightspace give them, an archive or a folder.
+
+    Each file goes to its student by the roster and the gradebook. What cannot be matched, and what was there before, is
+    kept in downloaded/ASSIGNMENT and named. The same command again changes nothing.
+    """
+    from .course import instructor
+
+    done = instructor.collect_download(_course(), assignment, download, roster)
+    click.echo("\n".join(done.says))
+    if done.failed:
+        raise click.ClickException("\n       ".join(done.failed))
+
+
+@click.command("return")
+@click.argument("assignment")
+@click.argument("system", type=click.Choice(["canvas", "moodle", "brightspace"]))
+@click.option(
+    "--to",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Default: ASSIGNMENT-feedback-SYSTEM.zip in this folder.",
+)
+def give_back(assignment, system, file):
+    """Write an archive of the feedback pages, as Canvas, Moodle or Brightspace takes it for a whole class."""
+    from .course import instructor
+
+    file = file or Path(f"{assignment}-feedback-{system}.zip")
+    click.echo("\n".join(instructor.return_feedback(_course(), assignment, system, file)))
 
 
 @click.command()
@@ -118,4 +158,4 @@ def release():
     click.echo(f"{shown(file)}: {len(names)} files, {file.stat().st_size / 2**20:.1f} MB. Give it to your students.")
 
 
-COMMANDS = (audit, export, generate, grade, release, report)
+COMMANDS = (audit, collect, export, generate, give_back, grade, release, report)

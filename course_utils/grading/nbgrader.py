@@ -5,9 +5,9 @@ from .intake import converting
 from .intake import hook as take_in
 from .intake.preflight import Repair
 from .judge.honest import HonestExecute
+from .platforms.export import CanvasExport, MoodleExport
 from .reports.explain import Explain
 from .reports.feedback_page import FeedbackPage
-from .reports.lms import CanvasExport, MoodleExport
 
 __all__ = [
     "CanvasExport",

@@ -194,7 +194,8 @@ def show_statistics(blocks: dict[str, str], drifts: dict[str, list[dict]], right
         alt.append(f"{way}: {min(moved):.2g} to {max(moved):.2g} standard deviations, {np.mean(right[way]):.0f} %.")
     (published, frozen), (there, here) = drifts.values(), map(np.array, right.values())
     lost = float(np.mean(here - there))
-    title = f"With training=False in the call, BatchNorm's statistics drift all the same: {lost:.0f} points lost"
+    cost = f"{abs(lost):.0f} points {'lost' if lost > 0 else 'gained'}"
+    title = f"With training=False in the call, BatchNorm's statistics drift all the same: {cost}"
     show(tuning.statistics_drift(names, lines, title), " ".join(alt))
     moving = sum(drift > 0 for drift in published[0].values())
     claim(

@@ -351,3 +351,15 @@ def test_damage_at_random_never_raises(tmp_path, seed):
         k = rng.randrange(len(raw))
         raw[k : k + rng.randint(0, 3)] = rng.randbytes(rng.randint(0, 3))
     handed_in(tmp_path, ps=bytes(raw))
+
+
+@pytest.mark.parametrize("place", ["", "hw/"])
+def test_no_file_out_of_an_archive_says_when_it_was_handed_in(tmp_path, place):
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr(f"{place}ps.ipynb", TEXT)
+        archive.writestr(f"{place}timestamp.txt", "2020-01-01 12:00:00 UTC")
+    handed_in(tmp_path / "a", **{"my.zip": made.getvalue()})
+    assert not (tmp_path / "a" / "into" / "timestamp.txt").exists()
+    handed_in(tmp_path / "b", **{"my.zip": made.getvalue(), "timestamp.txt": "2030-01-01 12:00:00 UTC"})
+    assert (tmp_path / "b" / "into" / "timestamp.txt").read_text() == "2030-01-01 12:00:00 UTC"

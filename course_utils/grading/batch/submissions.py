@@ -118,7 +118,9 @@ class Batch:
             raise GradingFailed(f"Nothing was handed in for {assignment} by {', '.join(unknown)}: check the names.")
         self.students = sorted(set(students)) or self.there
         if not self.students:
-            raise GradingFailed(f"Nothing was handed in for {assignment}: collect it first (nbgrader collect).")
+            raise GradingFailed(
+                f"Nothing was handed in for {assignment}: collect it first (nbgrader collect, course collect)."
+            )
         self.task = describe_assignment(api, assignment)
         self._task_key = self.task.key
         self._forms = {name: nbformat.reads(form, as_version=4) for name, form in self.task.forms.items()}

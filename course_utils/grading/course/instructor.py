@@ -12,6 +12,8 @@ from ...root import shown
 from ..batch import pipeline
 from ..batch.bookkeeping import score
 from ..batch.submissions import Batch
+from ..platforms.collect import Taken, take_download
+from ..platforms.give_back import write_feedback
 from ..reports.item_analysis import class_results, doubts
 from ..states import NEEDS_A_LOOK, State
 from .author import check_assignment
@@ -80,7 +82,7 @@ def export_grades(course: Path, system: str, assignments: tuple[str, ...], file:
 
     Without `assignments`, all of them. `roster` is the CSV file of Canvas's gradebook. Raises `GradingFailed`.
     """
-    from ..reports.lms import FORMATS
+    from ..platforms.export import FORMATS
 
     settings = {"to": str(file), "assignment": list(assignments)} | ({"roster": roster} if roster else {})
     with pipeline.open_course(course, own_exchange=False) as api, api.gradebook as gradebook:
@@ -91,6 +93,18 @@ def export_grades(course: Path, system: str, assignments: tuple[str, ...], file:
         for name in names:
             told += _not_final(api, gradebook, name)
     return told
+
+
+def collect_download(course: Path, assignment: str, download: Path, roster: Path | None = None) -> Taken:
+    """Take in a learning platform's download of submissions; arguments and errors as for `take_download`."""
+    with pipeline.open_course(course, own_exchange=False) as api:
+        return take_download(api, assignment, download, roster)
+
+
+def return_feedback(course: Path, assignment: str, system: str, file: Path) -> list[str]:
+    """Write feedback pages as a platform takes them, and say for whom; arguments and errors as for `write_feedback`."""
+    with pipeline.open_course(course, own_exchange=False) as api:
+        return write_feedback(api, assignment, system, file)
 
 
 def _not_final(api: NbGraderAPI, gradebook: Gradebook, assignment: str) -> Iterator[str]:

@@ -26,7 +26,8 @@ def take_in(submitted: Path, into: Path, forms: Mapping[str, NotebookNode], own:
     read or written.
     """
     files, told = files_of(submitted)
-    told += _time(files)
+    own_time = files.get(TIME) if (submitted / TIME).is_file() else None
+    told += _without_others(files, own_time) + _time(files)
     notes = {name: [Note(State.REPAIRED, text) for text in told] for name in forms}
     into.mkdir(parents=True, exist_ok=True)
     notebooks = {}
@@ -34,12 +35,21 @@ def take_in(submitted: Path, into: Path, forms: Mapping[str, NotebookNode], own:
         place, notebooks[name], noticed = choose(files, name, forms)
         notes[name] += noticed
         _bring_along(files, place)
+    _without_others(files, own_time)
     told = _write({name: content for name, content in files.items() if not is_notebook(name)}, into, own)
     for name, notebook in notebooks.items():
         notes[name] += [Note(State.REPAIRED, text) for text in told]
         write_notes(notebook, notes[name])
         (into / f"{name}.ipynb").write_text(nbformat.writes(notebook), "utf-8")
     return [note for some in notes.values() for note in some]
+
+
+def _without_others(files: Files, own: bytes | None) -> list[str]:
+    """A time out of an archive or a folder is the student's word: it says nothing of when it was handed in."""
+    if TIME in files and own is None:
+        del files[TIME]
+        return [f"A file '{TIME}' that was handed in was left out: it says nothing of the time of handing in."]
+    return []
 
 
 def _time(files: Files) -> list[str]:

@@ -13,6 +13,7 @@ from traitlets import Unicode
 
 from ...errors import GradingFailed
 from ..batch.bookkeeping import score
+from .roster import read_table
 
 
 class _Export(ExportPlugin):
@@ -120,15 +121,7 @@ class CanvasExport(_Export):
         self._write([heads, *([row.get(head) or "" for head in heads] for row in rows)], "canvas.csv")
 
     def _filed(self) -> tuple[list[str], list[dict[str, str]]]:
-        try:
-            with Path(self.roster).open(newline="", encoding="utf-8-sig") as file:
-                first = file.readline()
-                file.seek(0)
-                # Canvas writes semicolons for those who write decimal commas.
-                read = csv.DictReader(file, restval="", delimiter=max(",;\t", key=first.count))
-                columns, rows = list(read.fieldnames or []), list(read)
-        except (OSError, UnicodeDecodeError, csv.Error):
-            columns, rows = [], []
+        columns, rows = read_table(Path(self.roster))
         if not {_STUDENT, _ID, _SECTION} <= set(columns):
             raise GradingFailed(
                 f"{self.roster} is no file that Canvas's gradebook exported: in Canvas, choose Grades, Export, and "

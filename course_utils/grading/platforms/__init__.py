@@ -1,0 +1,1 @@
+"""Learning platforms: submissions in from what Canvas, Moodle and Brightspace hand out; feedback and grades back."""
