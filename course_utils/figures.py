@@ -67,6 +67,7 @@ def show(figure, alt: str) -> None:
     from IPython.display import display
     from PIL import Image
 
+    _take_dollars_as_they_are(figure)
     _break_titles(figure)
     page = io.BytesIO()
     figure.savefig(page, format="png")
@@ -75,6 +76,17 @@ def show(figure, alt: str) -> None:
         full, page = Image.open(page).convert("RGB"), io.BytesIO()
         full.quantize(256).save(page, "png", optimize=True)
     display({"image/png": page.getvalue(), "text/plain": alt}, raw=True, metadata={"image/png": {"alt": alt}})
+
+
+def _take_dollars_as_they_are(figure) -> None:
+    """Names of a user's own may hold them, and no text of ours is a formula but the powers of ten at an axis."""
+    from matplotlib.text import Text
+
+    for ax in figure.axes:
+        ax.get_xticklabels(), ax.get_yticklabels()  # writes them
+    for text in figure.findobj(Text):
+        if "$" in text.get_text() and r"\mathdefault" not in text.get_text():
+            text.set_parse_math(False)
 
 
 def _break_titles(figure) -> None:

@@ -9,7 +9,7 @@ from itertools import product
 
 import numpy as np
 
-from .models.cuts import output_of
+from .models.cuts import free_name, output_of
 from .models.tokens import pooled
 from .pictures.arrays import checked
 from .pictures.labelled import Target
@@ -56,7 +56,7 @@ def features(model, inputs: np.ndarray, grid: int = 1) -> Features:
 def _kept(model, inputs: np.ndarray, prepare: Callable, grid: int, *key: np.ndarray) -> dict[str, np.ndarray]:
     import keras
 
-    pools = {name: pooled(x, grid, f"pool_{k}") for k, (name, x) in enumerate(model.output.items())}
+    pools = {name: pooled(x, grid, free_name(model, f"pool_{k}")) for k, (name, x) in enumerate(model.output.items())}
 
     def compute():
         import tensorflow as tf

@@ -4,6 +4,7 @@
 """
 
 import difflib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,11 @@ class Source(Network):
                 f"{self.name} ends in {width} numbers that are no probabilities, as there is no softmax at its end: if "
                 "they are logits, save keras.Model(model.input, keras.layers.Softmax()(model.output)), and load that."
             )
+        if how == "a softmax of one number":
+            return (
+                f"{self.name} ends in a softmax of one number, which is always 1, so it tells no classes apart: give "
+                "it one output for each class, or a sigmoid in its place, and train that."
+            )
         return (
             f"{self.name} as it is loaded ends in {how}, and has no classifier: put a head of your own on it, or load "
             "a source that has one with classifier=True."
@@ -143,9 +149,16 @@ def load_source(
     Raises `UnknownSource`, `SourceUnavailable`, `DamagedFile`, `BadInputSize`, `UnknownPreprocessing` and
     `UnsuitableModel`.
     """
+    if hasattr(name, "layers"):
+        raise UnknownSource(
+            "load_source takes a name or a path, and this is a model: store it with model.save('name.keras'), and give "
+            "'name.keras'."
+        )
     name = str(name)
+    if re.match(r"\w+://", name):
+        raise UnknownSource(f"{name} is an address: fetch the file, and give the path where it lies here.")
     known = name == "auto" or name in DRAWINGS or name in INSTALLED or name in ZOO
-    is_file = not known and (name.lower().endswith(ENDINGS) or Path(name).expanduser().is_dir())
+    is_file = not known and (name.lower().endswith(ENDINGS) or (name and Path(name).expanduser().is_dir()))
     if preprocess is not None and known:
         raise UnknownPreprocessing(f"'{name}' knows how to scale its pictures: leave out preprocess=.")
     if input_size is not None:

@@ -1,5 +1,6 @@
 """Target tasks: what we want to learn from little data. Photographs, digits, drawings, or a folder of your own."""
 
+import re
 from collections.abc import Callable
 from difflib import get_close_matches
 from functools import lru_cache
@@ -50,12 +51,14 @@ def load_target(name: str | Path, seed: int = 0) -> Target:
         return flowers(seed)
     if name in TARGETS:
         return _built(name, seed)
-    if isinstance(name, Path) or "/" in name or "\\" in name or Path(name).is_dir():
+    if isinstance(name, Path) or (
+        isinstance(name, str) and name and (re.search(r"[/\\]", name) or Path(name).is_dir())
+    ):
         from .pictures.folders import folder_target
 
         return folder_target(name, seed)
     known = ("photographs", "flowers", *TARGETS)
-    near = get_close_matches(name, known, 1)
+    near = get_close_matches(str(name), known, 1)
     hint = f"did you mean '{near[0]}'?" if near else f"choose one of {', '.join(known)}, or give a folder's path."
     raise BadTarget(f"There is no target named '{name}': {hint}")
 

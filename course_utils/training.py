@@ -4,9 +4,9 @@ import re
 
 import numpy as np
 
-from .errors import CourseError
+from .errors import BadPictures, BadTarget, CourseError, UnknownCut
 from .progress import bar
-from .transfer import named_layers, named_weights
+from .transfer import earlier, named_layers, named_weights
 
 
 def progress_callback(label: str = "training"):
@@ -54,10 +54,14 @@ def batches(pictures, labels, prepare, size: int, steps: int, seed: int):
 def train_head(model, x: np.ndarray, y: np.ndarray, steps: int, seed: int) -> None:
     """Train the layer "head" of a model made by `add_head` on the frozen prefix's features, computed once.
 
-    Adam at 1e-2 on random batches of 32; `x` are the model's own inputs, `y` class indices.
+    Adam at 1e-2 on random batches of 32; `x` are the model's own inputs, `y` class indices. Raises `BadTarget` for
+    other labels, `BadPictures` for other inputs, and `UnknownCut` where there is no such layer.
     """
     import keras
 
+    _check_classes(model, x, y)
+    if "head" not in (layer.name for layer in model.layers):
+        raise UnknownCut(f"The model {model.name} has no layer 'head' to train: put one on it with add_head.")
     head = model.get_layer("head")
     known = keras.Model(model.input, head.input).predict(x, verbose=0)
     alone = keras.Sequential([keras.Input(known.shape[1:]), head])
@@ -100,11 +104,14 @@ def gradient_norms(model, x: np.ndarray, y: np.ndarray, loss=None) -> dict[str, 
 
     Layers are named as by `transfer.named_layers`: those of models within the model count one by one.
 
-    `x` is the model's own input, `y` the labels; `loss` defaults to sparse categorical cross-entropy on probabilities.
+    `x` is the model's own input, `y` the labels; `loss` defaults to sparse categorical cross-entropy on probabilities,
+    for which `BadTarget` is raised where they are no class indices.
     """
     import keras
     import tensorflow as tf
 
+    if loss is None:
+        _check_classes(model, x, y)
     loss = loss or keras.losses.SparseCategoricalCrossentropy()
     layers = {name: layer for name, layer in named_layers(model).items() if layer.trainable_variables}
     with tf.GradientTape() as tape:
@@ -113,11 +120,34 @@ def gradient_norms(model, x: np.ndarray, y: np.ndarray, loss=None) -> dict[str, 
     return {name: float(tf.linalg.global_norm(one)) for name, one in zip(layers, gradients, strict=True)}
 
 
+def _check_classes(model, x: np.ndarray, y: np.ndarray) -> None:
+    """Raise `BadTarget` where the labels `y` are no class indices of the model's, `BadPictures` for other inputs."""
+    y, outputs = np.asarray(y), model.outputs[0].shape[-1]
+    if outputs == 1:
+        raise BadTarget(
+            f"The model {model.name} has one output, a value, and this is for classes: compile it with a loss for "
+            "values, such as 'mse', and train it with fit."
+        )
+    whole = y.ndim == 1 and y.dtype.kind in "biuf" and not np.any((y < 0) | (y >= outputs) | (y % 1 != 0))
+    if not whole:
+        raise BadTarget(
+            f"The labels must be class indices from 0 to {outputs - 1}, one for each picture, as {model.name} "
+            f"has {outputs} outputs, and these have shape {y.shape} and type {y.dtype}: give the place of each class."
+        )
+    wanted, given = tuple(model.inputs[0].shape[1:]), np.shape(x)[1:]
+    if len(wanted) != len(given) or any(side not in (None, own) for side, own in zip(wanted, given, strict=True)):
+        raise BadPictures(
+            f"The model {model.name} takes inputs of shape {wanted}, and these are {given}: give what the source's "
+            "preprocess makes of the pictures."
+        )
+
+
 def accuracy(model, x: np.ndarray, labels: np.ndarray) -> float:
     """The share of examples, 0 … 1, whose class index in `labels` (n,) the model gives the largest value.
 
-    `x` is the model's own input.
+    `x` is the model's own input. Raises `BadTarget` where the model has one output, and so no classes.
     """
+    _check_classes(model, x, np.zeros(len(x)))
     return float(np.mean(model.predict(x, batch_size=256, verbose=0).argmax(axis=-1) == labels))
 
 
@@ -133,6 +163,7 @@ def drift(model, before: dict[str, np.ndarray], blocks: dict[str, str]) -> dict[
     for name, weight in named_weights(model).items():  # whose path names the innermost layer, as "query" in attention
         block = blocks.get(owner.get(id(weight)))
         if block is not None:
-            change[block] += float(np.sum((np.asarray(weight) - before[name]) ** 2))
-            size[block] += float(np.sum(before[name] ** 2))
+            then = earlier(before, name)
+            change[block] += float(np.sum((np.asarray(weight) - then) ** 2))
+            size[block] += float(np.sum(then**2))
     return {block: (change[block] / size[block]) ** 0.5 if size[block] else 0.0 for block in change}

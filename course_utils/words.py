@@ -50,14 +50,16 @@ class WordVectors:
     def nearest(self, word: str, k: int = 6) -> list[tuple[str, float]]:
         """The k other words with the largest cosine to this one's vector, best first, with their cosines, −1 … 1.
 
-        Raises `CourseError` where the word has no vector.
+        Where there are fewer, all of them. Raises `CourseError` where the word has no vector.
         """
         place = self.row[word]
         length = np.sqrt(np.einsum("ij,ij->i", self.vectors, self.vectors))  # norm() would copy the table
         length = np.maximum(length, 1e-12)
         cosine = self.vectors @ self.vectors[place] / length / length[place]
         cosine[place] = -np.inf
-        return [(self.words[i], float(cosine[i])) for i in np.argsort(-cosine, kind="stable")[:k]]
+        return [
+            (self.words[i], float(cosine[i])) for i in np.argsort(-cosine, kind="stable")[: min(k, len(cosine) - 1)]
+        ]
 
 
 @dataclass(frozen=True)

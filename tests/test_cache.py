@@ -81,6 +81,7 @@ def test_a_fingerprint_takes_types_that_numpy_does_not_have():
     assert fingerprint(a) == fingerprint(a.copy()) != fingerprint(a + 1)
     assert fingerprint(a) != fingerprint(a.reshape(2, 3)) and fingerprint(a.reshape(2, 3)[:, 0]) != fingerprint(a[:2])
     assert fingerprint(np.array(3, "float32")) and fingerprint(a[:0])  # a number alone, and none at all
+    assert fingerprint(np.float32(3)) == fingerprint(np.array(3, "float32")) != fingerprint(np.int64(3))
 
 
 def test_a_fingerprint_is_the_same_tomorrow():

@@ -260,6 +260,22 @@ def test_show_describes_the_figure_and_closes_it(monkeypatch):
     assert np.asarray(picture.convert("L")).std() > 10  # not blank
 
 
+@pytest.mark.parametrize("name", ["from $1 to $\\frac", "$_$"])
+def test_dollars_in_names_are_dollars(monkeypatch, name):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda data, **_: shown.append(data["image/png"]))
+    figure, ax = figures.new_figure()
+    ax.plot([1, 1000], [0, 1], label=name)
+    ax.set_yticks([0, 1], ["no", name])
+    ax.set_xscale("log")
+    ax.set_title(name)
+    ax.legend()
+    figures.show(figure, name)
+    assert shown and not any(text.get_parse_math() for text in figure.findobj(Text) if text.get_text() == name)
+    powers = [text for text in ax.get_xticklabels() if "10" in text.get_text()]
+    assert powers and all(text.get_parse_math() for text in powers)
+
+
 def test_curves_show_every_line_even_more_than_there_are_marks():
     lines = {f"method {k}": measured(k / 3, 4) for k in range(9)}
     for figure in (figures.curves(N, lines, "n", "%", "t"), figures.depth_lines(N, lines, "%", "t")):

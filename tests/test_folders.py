@@ -1,5 +1,6 @@
 """A folder of pictures: what is read from it, what is left out and said, and one sentence where nothing can be."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -128,6 +129,126 @@ def test_where_parts_of_a_split_and_classes_look_alike_it_is_asked(tmp_path):
     assert folder_target(tmp_path / "other", side=16).class_names == ("cats", "dogs")
 
 
+PARTS = {  # folders that would be classes, and the one that is asked about
+    "a test beside the classes": (["cat", "dog", "test/cat", "test/dog"], "test"),
+    "a test of another name": (["cat", "dog", "holdout/cat", "holdout/dog"], "holdout"),
+    "pictures without classes beside them": (["cat", "dog", "Test"], "Test"),
+    "parts whose classes stand in a table": (["train_images", "test_images"], "t"),
+    "parts of a translation": (["trainA", "trainB", "testA", "testB"], "t"),
+    "classes in train, nothing known of the others": (["train/cat", "train/dog", "unlabelled"], "train"),
+}
+
+
+@pytest.mark.parametrize("how", PARTS)
+def test_a_part_of_a_split_among_the_classes_is_asked_about(tmp_path, how):
+    folders, doubtful = PARTS[how]
+    for k, folder in enumerate(folders):
+        write(tmp_path, {folder: 3}, start=k)
+    with complains(BadTarget, f"not clear whether '{doubtful}", "another name"):
+        folder_target(tmp_path, side=16)
+
+
+def test_a_class_called_train_is_one(tmp_path):
+    write(tmp_path, {"bus": 4, "train": 4, "contest": 4})
+    assert folder_target(tmp_path, side=16).class_names == ("bus", "contest", "train")
+
+
+def test_a_test_whose_classes_nobody_knows_can_be_moved_elsewhere(tmp_path):
+    write(tmp_path / "train", {"a": 4, "b": 4})
+    write(tmp_path / "test", {"unknown": 3}, start=1)
+    with complains(BadTarget, "one class only, 'unknown'", "move test elsewhere"):
+        folder_target(tmp_path, side=16)
+    (tmp_path / "test" / "unknown").rename(tmp_path / "loose")
+    (tmp_path / "test").rmdir()
+    (tmp_path / "loose").rename(tmp_path / "test")
+    with complains(BadTarget, "side by side", "move test elsewhere"):
+        folder_target(tmp_path, side=16)
+
+
+def test_folders_without_pictures_beside_the_one_that_holds_all_do_not_matter(tmp_path, capsys):
+    write(tmp_path / "data", {"a": 4, "b": 4})
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "train.py").write_text("")
+    assert folder_target(tmp_path, side=16).class_names == ("a", "b")
+    assert "all of it lies in data/" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_pictures_in_no_classs_folder_are_named(tmp_path, capsys, given):
+    roots = [tmp_path / part for part in ("train", "test")] if given else [tmp_path]
+    for k, root in enumerate(roots):
+        picture(k).save(write(root, {"a": 4, "b": 4}, start=k) / f"loose{k}.png")
+    if given:
+        picture(9).save(tmp_path / "loose2.png")
+    target = folder_target(tmp_path, side=16)
+    assert len(target.labels) + len(target.test_labels) == 8 * len(roots)
+    told = capsys.readouterr().out
+    assert f"no class's folder were left aside, {3 if given else 1} of them: " in told
+    assert told.count("loose") == (3 if given else 1)
+
+
+def test_what_systems_keep_beside_pictures_is_none(tmp_path, capsys):
+    write(tmp_path, {"a": 4, "b": 4, "@eaDir": 3, "$RECYCLE.BIN": 3, "a/@eaDir/00.png": 2, "lost+found": 1})
+    target = folder_target(tmp_path, side=16)
+    assert target.class_names == ("a", "b") and len(target.labels) + len(target.test_labels) == 8
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_links_are_followed_but_not_round_and_round(tmp_path, capsys):
+    write(tmp_path / "elsewhere", {"more": 3}, start=1)
+    write(tmp_path / "mine", {"a": 4, "b": 4})
+    (tmp_path / "mine" / "a" / "more").symlink_to(tmp_path / "elsewhere" / "more")
+    (tmp_path / "mine" / "b" / "up").symlink_to(tmp_path / "mine")
+    (tmp_path / "mine" / "b" / "again").symlink_to(tmp_path / "mine" / "b")
+    (tmp_path / "mine" / "b" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    target = folder_target(tmp_path / "mine", side=16)
+    assert np.bincount(np.concatenate([target.labels, target.test_labels])).tolist() == [7, 4]
+    told = capsys.readouterr().out
+    assert "Links that lead nowhere were left out, 1 of them: b/gone.png." in told and len(told.splitlines()) == 2
+
+
+def test_names_that_cannot_be_printed_are_told_in_signs(tmp_path, capsys):
+    write(tmp_path, {"two\nlines": 4, os.fsdecode(b"caf\xe9"): 4, os.fsdecode(b"caf\xe8"): 4})
+    (tmp_path / "two\nlines" / os.fsdecode(b"\xff.png")).write_bytes(b"")
+    target = folder_target(tmp_path, side=16)
+    assert target.class_names == (r"caf\xe8", r"caf\xe9", "two lines")
+    told = capsys.readouterr().out
+    assert told.encode() and len(told.splitlines()) == 2 and r"two lines/\xff.png" in told
+
+
+def test_a_folder_that_may_not_be_read_is_told(tmp_path, monkeypatch):
+    write(tmp_path, {"a": 4, "b": 4})
+    usual = os.scandir
+
+    def scandir(path):
+        if Path(path).name == "b":
+            raise PermissionError(13, "Permission denied", str(path))
+        return usual(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with complains(BadTarget, "b cannot be read (Permission denied)"):
+        folder_target(tmp_path, side=16)
+
+
+def test_a_large_folder_of_many_classes_is_sorted_in_little_time(tmp_path, monkeypatch):
+    """Each picture is looked at a few times, not once for each class or each other picture."""
+    asked = []
+
+    class Name(str):
+        def __eq__(self, other):
+            asked.append(other)
+            return str.__eq__(self, other)
+
+        __hash__ = str.__hash__
+
+    names = [Name(f"{k:03}") for k in range(60)]
+    for part, count in (("train", 2), ("test", 2)):
+        write(tmp_path / part, dict.fromkeys(names, count), start=count)
+    monkeypatch.setattr("course_utils.pictures.listing.class_name", lambda folder: Name(folder.name))
+    folder_target(tmp_path, side=8)
+    assert len(asked) < 10 * 60 * 4
+
+
 def test_one_name_in_two_spellings_is_one_class(tmp_path):
     composed, apart = "caf\u00e9", "cafe\u0301"
     write(tmp_path / "train", {composed: 3, "Tea": 3})
@@ -178,7 +299,6 @@ def test_a_picture_in_two_classes_is_used_in_neither(tmp_path, capsys, given):
 
 def test_a_picture_too_large_to_be_read_safely_says_so_and_a_large_jpeg_is_read(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(reading, "MOST_MEGAPIXELS", 0.3)
-    monkeypatch.setattr("course_utils.pictures.folders.MOST_MEGAPIXELS", 0.3)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # Pillow itself would refuse all of them
     write(tmp_path, {"a": 4, "b": 4})
     picture(5, (600, 800)).save(tmp_path / "a" / "large.png")
@@ -204,7 +324,7 @@ def test_files_of_other_kinds_are_named_by_kind(tmp_path, capsys):
     (tmp_path / "b" / "notes").write_text("x")
     (tmp_path / "empty").mkdir()
     assert len(folder_target(tmp_path, side=16).class_names) == 2
-    assert "left aside, 2 of them (.heic, no ending)" in capsys.readouterr().out
+    assert "left aside, 2 of them (.heic, no ending), of a 1 of 5, b 1 of 5; read are" in capsys.readouterr().out
 
 
 def test_a_targets_name_may_be_a_path(tmp_path, monkeypatch):
@@ -222,7 +342,35 @@ def test_a_targets_name_may_be_a_path(tmp_path, monkeypatch):
 # What a file may hold
 
 
-@pytest.mark.parametrize("ending", ["jpg", "JPEG", "jfif", "png", "PNG", "bmp", "gif", "webp", "tif"])
+def test_notes_in_a_png_longer_than_pillow_takes_do_no_harm(tmp_path):
+    colours = np.random.default_rng(0).integers(0, 256, 1000).astype("uint8").tobytes() + bytes(3 << 20)
+    picture(1, (32, 32)).save(tmp_path / "one.png", icc_profile=colours)
+    picture(1, (32, 32)).save(tmp_path / "plain.png")
+    np.testing.assert_array_equal(read_picture(tmp_path / "one.png", 32), read_picture(tmp_path / "plain.png", 32))
+    with pytest.raises(ValueError, match="too large"):  # for all others, Pillow's limit is as it was
+        Image.open(tmp_path / "one.png")
+
+
+@pytest.mark.parametrize("kind", ["float32", "int32"])
+def test_numbers_of_which_nobody_knows_the_white_are_no_pictures(tmp_path, capsys, kind):
+    write(tmp_path, {"a": 4, "b": 4})
+    for k in range(6):
+        numbers = np.random.default_rng(k).uniform(0, 1 if kind == "float32" else 255, (16, 16))
+        Image.fromarray(numbers.astype(kind)).save(tmp_path / "a" / f"numbers{k}.tif")
+    with complains(BadPictures, "known to be white", "8 or 16 bits"):
+        read_picture(tmp_path / "a" / "numbers0.tif", 16)
+    assert len(folder_target(tmp_path, side=16).labels) == 6
+    assert "known to be white were left out, 6 of them (a 6 of 10): a/numbers0.tif" in capsys.readouterr().out
+
+
+def test_a_note_in_the_place_of_a_picture_is_told(tmp_path, capsys):
+    write(tmp_path, {"a": 4, "b": 4})
+    (tmp_path / "a" / "00.jpg").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")
+    folder_target(tmp_path, side=16)
+    assert "1 of them: a/00.jpg; fetch these with git lfs pull." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("ending", [*"jpg JPEG jpe jfif jp2 png PNG bmp gif webp avif tif ppm tga".split()])
 def test_every_format_is_read(tmp_path, ending):
     kept = picture(3, (32, 32))
     kept.save(tmp_path / f"one.{ending}", **({} if ending in ("gif", "bmp") else {"quality": 95}))
@@ -335,7 +483,7 @@ def test_of_many_damaged_files_five_are_named(tmp_path, capsys):
         (tmp_path / "b" / f"bad{k}.png").write_bytes(b"")
     folder_target(tmp_path, side=16)
     text = capsys.readouterr().out
-    assert "7 of them: " in text and text.count("b/bad") == 5 and "…." in text
+    assert "7 of them (b 7 of 11): " in text and text.count("b/bad") == 5 and "…." in text
 
 
 def test_leakage_in_a_given_split_is_said_and_changes_nothing(tmp_path, capsys):

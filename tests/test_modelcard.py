@@ -209,6 +209,16 @@ def test_the_code_of_the_card_takes_any_shape(parts, tmp_path, monkeypatch):
     assert space["picture"].size == (12, 10) and space["names"] == list(parts["target"].class_names)
 
 
+def test_names_that_would_be_formulas_or_break_the_table_are_names(tmp_path, monkeypatch):
+    names = ("$1 to $2", "two\nlines", "~~struck~~")
+    parts = make(tmp_path, names=names)
+    rows = re.findall(r"^\| (.*?) \| 3 \| \d+ \| .* \|$", model_card(**parts), re.MULTILINE)
+    assert rows == [r"\$1 to \$2", "two lines", r"\~\~struck\~\~"]
+    monkeypatch.chdir(tmp_path)
+    rgb().save(tmp_path / "picture.jpg")
+    assert tuple(carried_out(parts, tmp_path / "picture.jpg")[1]["names"]) == names
+
+
 def test_wilsons_interval():
     # Newcombe 1998, table I: 81 of 263 gives .2553 to .3662, 0 of 20 gives 0 to .1611, 1 of 29 .0061 to .1718
     for right, n, low, high in ((81, 263, 0.2553, 0.3662), (0, 20, 0, 0.1611), (1, 29, 0.0061, 0.1718)):

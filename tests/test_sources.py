@@ -287,8 +287,11 @@ def _subclassed():
 @pytest.mark.parametrize(
     "build, words",
     [
-        (lambda: block_net(layers.Lambda(lambda x: x / 255)), "Lambda layer, which can run any code"),
-        (lambda: block_net(_Foreign()), "a class that Keras does not know"),
+        (
+            lambda: block_net(layers.Lambda(lambda x: x / 255)),
+            "a lambda function, which can run any code",
+        ),
+        (lambda: block_net(_Foreign()), "_Foreign, which Keras does not know"),
         (lambda: block_net(layers.Rescaling(1 / 255), size=(32, 32, 1)), "one RGB picture to one output"),
         (lambda: keras.Sequential([keras.Input((5,)), layers.Dense(3)]), "one RGB picture to one output"),
         (_diverged, "NaN or infinite"),
@@ -329,10 +332,16 @@ def test_damaged_files(tmp_path):
         ("not there.keras", "no file not there.keras"),
         ("not there.h5", "no file not there.h5"),
         ("~/not there.keras", "no file /"),
+        ("https://example.org/model.keras", "fetch the file"),
+        ("", "There is no source ''"),
     ],
 )
 def test_unknown_names(name, words):
     assert words in sentence(UnknownSource, lambda: load_source(name))
+
+
+def test_a_model_in_the_place_of_its_name_is_told(source):
+    assert "model.save('name.keras')" in sentence(UnknownSource, lambda: load_source(source.model))
 
 
 # Keras's models

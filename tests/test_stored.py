@@ -164,15 +164,38 @@ class _Foreign(layers.Layer):
         return x
 
 
+def _own_activation(x):
+    return x * keras.ops.sigmoid(x)
+
+
+class _OwnInitializer(keras.initializers.Initializer):
+    def __call__(self, shape, dtype=None):
+        return keras.ops.ones(shape, dtype)
+
+    def get_config(self):
+        return {}
+
+
 @pytest.mark.parametrize(
     "layer, words",
-    [(layers.Lambda(lambda x: x / 255), "Lambda layer"), (_Foreign(), "a class that Keras does not know")],
-    ids=["lambda", "foreign"],
+    [
+        (lambda: layers.Lambda(lambda x: x / 255), "a Lambda layer"),
+        (lambda: layers.Conv2D(2, 1, activation=lambda x: x), "a lambda function"),
+        (lambda: _Foreign(), "holds _Foreign, which Keras does not know"),
+        (lambda: layers.Conv2D(2, 1, activation=_own_activation), "_own_activation, which Keras does not know"),
+        (
+            lambda: layers.Conv2D(2, 1, kernel_initializer=_OwnInitializer()),
+            "_OwnInitializer, which Keras does not know",
+        ),
+    ],
+    ids=["lambda", "lambda in a layer", "layer", "activation", "initializer"],
 )
-def test_h5_files_with_foreign_code(tmp_path, layer, words):
-    network(layers.Rescaling(1 / 255), layer).save(tmp_path / "mine.h5")
+@pytest.mark.parametrize("ending", [".h5", ".keras"])
+def test_files_with_foreign_code(tmp_path, ending, layer, words):
+    path = tmp_path / f"mine{ending}"
+    network(layers.Rescaling(1 / 255), layer()).save(path)
     with complains(UnsuitableModel, words):
-        load_source(tmp_path / "mine.h5")
+        load_source(path)
 
 
 def test_damaged_h5_files(tmp_path):

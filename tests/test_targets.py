@@ -281,6 +281,9 @@ def test_numbers_without_class_names_are_values(kind):
         ({"labels": LABELS * 1e39, "class_names": ()}, BadTarget, ["finite numbers"]),
         ({"class_names": "abc"}, BadTarget, ["'abc'", "a list of names"]),
         ({"class_names": ("a", "b", "a")}, BadTarget, ["each one once"]),
+        ({"class_names": (1, "1", 2)}, BadTarget, ["each one once"]),
+        ({"class_names": 3}, BadTarget, ["a list of names"]),
+        ({"class_names": None}, BadTarget, ["a list of names", "an empty one for values"]),
         ({"pictures": [PICTURES[0], PICTURES[0][:4]]}, BadPictures, ["sizes differ"]),
         ({"pictures": PICTURES / 255}, BadPictures, ["training", "float64", "uint8"]),
         ({"test_pictures": PICTURES.astype("float32")}, BadPictures, ["test", "float32", "uint8"]),
@@ -304,6 +307,9 @@ def test_an_unknown_target_gets_a_suggestion():
         load_target("digts")
     with complains(BadTarget, "'zebra'", *TARGETS):
         load_target("zebra")
+    for name in (None, 3, ""):
+        with complains(BadTarget, f"no target named '{name}'"):
+            load_target(name)
 
 
 def test_photographs_come_from_installed_packages(monkeypatch):

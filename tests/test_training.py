@@ -5,8 +5,8 @@ import pytest
 from helpers import complains
 
 from course_utils import training
-from course_utils.errors import CourseError
-from course_utils.training import batches, gradient_norms, layer_rates, progress_callback, train_head
+from course_utils.errors import BadPictures, BadTarget, CourseError, UnknownCut
+from course_utils.training import accuracy, batches, drift, gradient_norms, layer_rates, progress_callback, train_head
 
 RNG = np.random.default_rng(0)
 
@@ -243,3 +243,48 @@ def test_a_head_trained_on_features_is_the_models_own_and_nothing_else_moves():
     once = model.get_layer("head").get_weights()
     train_head(model, x, y, 5, seed=0)
     assert (model.get_layer("head").get_weights()[0] != once[0]).any()
+
+
+def with_head(outputs=3, name="head"):
+    import keras
+
+    picture = keras.Input((5,))
+    middle = keras.layers.Dense(4, activation="tanh", name="middle")(picture)
+    activation = "softmax" if outputs > 1 else None
+    return keras.Model(picture, keras.layers.Dense(outputs, activation=activation, name=name)(middle), name="mine")
+
+
+@pytest.mark.parametrize("labels", [Y + 1, np.eye(3)[Y], Y + 0.5, np.array(["a", "b", "c"])[Y], Y - 1], ids=str)
+def test_labels_that_are_no_class_indices_are_told(labels):
+    for use in (lambda: train_head(with_head(), X, labels, 2, 0), lambda: gradient_norms(with_head(), X, labels)):
+        with complains(BadTarget, "class indices from 0 to 2", str(labels.shape)):
+            use()
+
+
+@pytest.mark.parametrize("kind", ["bool", "uint8", "float32"])
+def test_class_indices_may_be_of_any_type(kind):
+    train_head(with_head(), X, (Y == 1).astype(kind), 2, 0)
+    assert gradient_norms(with_head(), X, (Y == 1).astype(kind)).keys() == {"middle", "head"}
+
+
+def test_values_are_not_taken_for_classes():
+    ages, model = np.linspace(20, 70, 8), with_head(1)
+    for use in (train_head, gradient_norms, accuracy):
+        with complains(BadTarget, "mine has one output, a value", "'mse'"):
+            use(model, X, ages, *((2, 0) if use is train_head else ()))
+
+
+def test_inputs_of_another_shape_are_told():
+    for use in (train_head, gradient_norms, accuracy):
+        with complains(BadPictures, "(5,)", "(4,)", "preprocess"):
+            use(with_head(), X[:, :4], Y, *((2, 0) if use is train_head else ()))
+
+
+def test_a_model_without_a_head_has_none_to_train():
+    with complains(UnknownCut, "no layer 'head'", "add_head"):
+        train_head(with_head(name="top"), X, Y, 2, 0)
+
+
+def test_a_snapshot_of_another_model_is_told():
+    with complains(CourseError, "no weight 'middle/kernel'", "another model"):
+        drift(with_head(), {}, {"middle": "all"})

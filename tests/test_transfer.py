@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers import complains
 
-from course_utils.errors import BadTarget, UnknownCut
+from course_utils.errors import BadInputSize, BadTarget, CourseError, UnknownCut
 from course_utils.training import drift, gradient_norms
 from course_utils.transfer import (
     add_head,
@@ -289,10 +289,21 @@ def test_what_cannot_be_cut_or_unfrozen_is_refused(source):
         unfreeze(add_head(take_prefix(source, "b1"), 2), "b3")
 
 
-@pytest.mark.parametrize("classes", [1, -2])
-def test_a_head_for_one_class_is_refused(source, classes):
-    with complains(BadTarget, str(classes), "at least 2"):
+@pytest.mark.parametrize("classes", [1, -2, "3", 3.0, ("a", "b")])
+def test_a_head_for_no_number_of_classes_is_refused(source, classes):
+    with complains(BadTarget, str(classes), "from 2 on"):
         add_head(take_prefix(source, "stem"), classes)
+
+
+@pytest.mark.parametrize("grid", [0, -1, 1.5])
+def test_a_grid_without_cells_is_refused(source, grid):
+    with complains(BadInputSize, f"grid={grid}", "from 1 on"):
+        add_head(take_prefix(source, "stem"), 2, grid)
+
+
+def test_a_snapshot_of_another_model_is_told(source):
+    with complains(CourseError, "no weight 'head/kernel'", "another model"):
+        moved(add_head(take_prefix(source, "stem"), 2), snapshot(source.model))
 
 
 def test_unfreezing_freezes_a_batchnorm_that_was_trainable_before(source):

@@ -4,6 +4,7 @@ import gzip
 import io
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -42,12 +43,26 @@ def archive(**files):
     return packed.getvalue()
 
 
+def tar(mode):
+    packed, told = io.BytesIO(), tarfile.TarInfo("vectors.txt")
+    content = "4 3\n" + text()
+    told.size = len(content)
+    with tarfile.open(fileobj=packed, mode=mode) as one:
+        one.addfile(told, io.BytesIO(content.encode()))
+    return packed.getvalue()
+
+
 FORMS = {
     "GloVe's": ("glove.6B.txt", text()),
     "word2vec's text": ("mine.txt", "4 3\n" + text()),
     "fastText's, with a blank at each line's end": ("wiki.vec", "4 3\n" + text(end=" \n")),
     "Windows' line ends": ("mine.txt", text(end="\r\n")),
     "Windows' mark of UTF-8": ("mine.txt", b"\xef\xbb\xbf" + text().encode()),
+    "tabs": ("mine.txt", text().replace(" ", "\t")),
+    "a tab after the word": ("mine.txt", "".join(line.replace(" ", "\t", 1) for line in text().splitlines(True))),
+    "tabs, with a first line": ("mine.vec", "4\t3\n" + text().replace(" ", "\t")),
+    "a first line with tabs, blanks else": ("mine.vec", "4\t3\n" + text()),
+    "Windows' mark of UTF-8 and a first line": ("mine.vec", b"\xef\xbb\xbf4 3\r\n" + text(end="\r\n").encode()),
     "word2vec's binary": ("google.bin", binary()),
     "word2vec's binary with line ends": ("google.bin", binary(end=b"\n")),
     "binary with the ending of a text": ("google.txt", binary()),
@@ -118,6 +133,15 @@ def test_a_word_is_all_that_stands_before_the_numbers(tmp_path, words):
         (text() + "last 1 1e39 3\n", "Line 5 of {} holds a number that is not finite"),
         (text() + "last 1 2 three\n", "Line 5"),
         (text() + "\n", "Line 5"),
+        (
+            text() + "# the end\n",
+            "Line 5 of {} is not a word and 3 numbers, as the others are: put a whole copy in its "
+            "place, or take the line out if it is no word's",
+        ),
+        ("0.1 0.2 0.3\n0.4 0.5 0.6\n", "holds numbers without the words"),
+        ("0.1\t0.2\t0.3\n0.4\t0.5\t0.6\n", "holds numbers without the words"),
+        (tar("w:"), "is a tar archive: unpack it"),
+        (tar("w:gz"), "is a tar archive: unpack it"),
         ("red 1 2\n" + text(), "Line 1"),
         ("5 3\n" + text(), "holds 5 words, and it holds 4"),
         ("3 3\n" + text(), "holds 3 words, and it holds 4"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..errors import BadTarget
 from ..models.zoo import ZOO, zoo_table
 from ..pictures.labelled import Target
 from ..probing import cut_features, interval, linear_probe, raw_pixels
@@ -18,6 +19,7 @@ from ..transfer import random_prefix
 RAW = "raw pixels"
 _SHARE = 0.6  # of a class's training pictures that a draw trains on; it validates on the others
 _MOST = 60
+_FOLDS = 3  # of the lesson's cross-validation, in which every fold needs a picture of each class
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,15 @@ def _in_cache(entry) -> dict | None:
 
 
 def pictures_drawn(target: Target) -> int:
-    """How many pictures of each class a draw trains on: at least two."""
-    return max(2, min(round(_SHARE * int(np.bincount(target.labels).min())), _MOST))
+    """How many pictures of each class a draw trains on: at least three. Raises `BadTarget` where there are no more."""
+    counts = np.bincount(target.labels, minlength=len(target.class_names))
+    if counts.min() <= _FOLDS:
+        raise BadTarget(
+            f"Target '{target.name}' has {counts.min()} training pictures of class "
+            f"'{target.class_names[counts.argmin()]}', and {_FOLDS + 1} at least are needed to choose a network by "
+            "cross-validation: add some, or take the class out."
+        )
+    return max(_FOLDS, min(round(_SHARE * int(counts.min())), _MOST))
 
 
 def splits(target: Target, seed: int, draws: int, most: int = _MOST) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -166,8 +166,8 @@ def _share(right: int, n: int) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text that means nothing to Markdown."""
-    return "".join(f"\\{mark}" if mark in "\\|*_`<[" else mark for mark in str(text))
+    """Text in one line that means nothing to Markdown, nor to Jupyter, which sets formulas between dollars."""
+    return "".join(f"\\{mark}" if mark in "\\|*_`<[$~" else mark for mark in " ".join(str(text).splitlines()))
 
 
 def _version(package: str) -> str:

@@ -1,8 +1,11 @@
 """A finished model as one file: it takes raw pictures, so that nobody can feed it wrongly scaled ones."""
 
+from functools import partial
+
 import numpy as np
 
 from ..errors import UnknownPreprocessing, UnsuitableModel
+from ..models.cuts import free_name
 from ..sources import Source
 
 
@@ -22,7 +25,8 @@ def deployable(source: Source, model):
     import keras
     from keras import layers
 
-    if tuple(model.input_shape[1:]) != (*source.input_size, 3):
+    sides = zip(model.input_shape[1:], (*source.input_size, 3), strict=False)
+    if len(model.input_shape) != 4 or any(side not in (None, own) for side, own in sides):  # None: of any size
         wanted = "x".join(map(str, (*source.input_size, 3)))
         given = "x".join(map(str, model.input_shape[1:]))
         raise UnsuitableModel(
@@ -30,13 +34,7 @@ def deployable(source: Source, model):
             "whole model, prefix and head, with the source whose prefix it has."
         )
     black, colours = _affine(source)
-    taken = {layer.name for layer in model.layers}  # a source may have been made by this very function
-
-    def free(name: str) -> str:
-        while name in taken:
-            name += "_again"
-        return name
-
+    free = partial(free_name, model)  # a source may have been made by this very function
     pictures = keras.Input((*source.input_size, 3), name=free("pictures"))
     x = layers.Rescaling(1 / 255, dtype="float32", name=free("to_0_1"))(pictures)  # also says: this takes 0 … 255
     preprocess = layers.Conv2D(3, 1, trainable=False, dtype="float32", name=free("preprocess"))

@@ -13,6 +13,19 @@ def uses(model) -> list:
     return [node for depth in sorted(model._nodes_by_depth, reverse=True) for node in model._nodes_by_depth[depth]]
 
 
+def is_graph(step) -> bool:
+    """Whether it is a model within the model whose connections are known, as those of a class of one's own are not."""
+    return hasattr(step, "layers") and hasattr(step, "inputs")
+
+
+def free_name(model, name: str) -> str:
+    """A name for a new layer on top of the model, which no layer in it has."""
+    taken = {layer.name for layer in model.layers}
+    while name in taken:
+        name += "_again"
+    return name
+
+
 def output_of(model, name: str):
     """The output of the layer called `name` as a tensor of this model's graph, or None where there is no such layer."""
     return next((node.output_tensors[0] for node in uses(model) if node.operation.name == name), None)

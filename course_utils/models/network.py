@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from .cuts import is_graph
+
 # Float32 pictures 0 … 255 to what the model was trained on; those that are named take a Keras tensor, too.
 Scaling = Callable[[np.ndarray], np.ndarray]
 
@@ -35,17 +37,20 @@ def numbered_classes(classes: int) -> tuple[str, ...]:
 
 
 def ending(model) -> str:
-    """What a model's output is: "softmax", "sigmoid" or "numbers" of a vector, "maps" or "tokens" else."""
+    """What a model's output is: "softmax", "sigmoid" or "numbers" of a vector; "maps", "tokens", "a single value" else.
+
+    "a softmax of one number" is no classifier, for it is always 1.
+    """
     import keras
 
     tensor = model.outputs[0]
     if len(tensor.shape) != 2:
-        return "maps" if len(tensor.shape) == 4 else "tokens"
+        return {1: "a single value", 3: "tokens"}.get(len(tensor.shape), "maps")
     last = tensor._keras_history.operation  # a function of keras.ops is no layer
-    while hasattr(last, "layers"):
+    while is_graph(last):
         last = last.outputs[0]._keras_history.operation
-    if type(last).__name__ == "Softmax":
-        return "softmax"
     activation = getattr(last, "activation", None)
-    known = {keras.activations.softmax: "softmax", keras.activations.sigmoid: "sigmoid"}
-    return known.get(activation, "sigmoid" if type(last).__name__ == "Sigmoid" else "numbers")
+    if type(last).__name__ == "Softmax" or activation is keras.activations.softmax:
+        return "softmax" if tensor.shape[-1] != 1 else "a softmax of one number"
+    sigmoid = type(last).__name__ == "Sigmoid" or activation is keras.activations.sigmoid
+    return "sigmoid" if sigmoid else "numbers"

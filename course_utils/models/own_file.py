@@ -1,10 +1,13 @@
 """Load a network from a file of the user's own, `.keras` or `.h5`."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import BadInputSize, UnknownPreprocessing, UnsuitableModel
+from ..pictures.arrays import resized
+from ..pictures.photographs import photographs
 from . import cuts, scaling
 from .network import Network, Scaling, ending, numbered_classes
 from .stored import read_model
@@ -17,8 +20,10 @@ def load_file(path: Path, classifier: bool, input_size: tuple[int, int] | None, 
     import keras
 
     model = read_model(path)
+    _check_channels(path, model)
     try:
         (picture,), (output,), shape = model.inputs, model.outputs, model.inputs[0].shape
+        renamed = _renamed(model)
         model = keras.Model(picture, output, name=model.name)  # a Sequential one too, as a graph
         fits = len(shape) == 4 and shape[-1] == 3
     except (AttributeError, ValueError, TypeError):  # a class of its own, or never called
@@ -39,10 +44,10 @@ def load_file(path: Path, classifier: bool, input_size: tuple[int, int] | None, 
             f"{path} has no Rescaling or Normalization layer, so how it wants its pictures is not known: say it with "
             "preprocess=, a function of float32 pictures 0 … 255, such as lambda x: x / 255."
         )
-    doubt = scaling.doubt(model, preprocess, size)
+    doubts = [_tried(path, model, preprocess, size), scaling.doubt(model, preprocess, size), renamed]
     points, names, end = cuts.found_cuts(model), (), ending(model)
     if not points:
-        inner = next((layer.name for layer in model.layers if hasattr(layer, "layers")), None)
+        inner = next((layer.name for layer in model.layers if cuts.is_graph(layer)), None)
         raise UnsuitableModel(
             f"{path} has no layer to cut at: "
             + (
@@ -59,8 +64,9 @@ def load_file(path: Path, classifier: bool, input_size: tuple[int, int] | None, 
     told = f"{path.stem}: your own model from {path}; {size[0]} x {size[1]} pixels, {len(points)} cut points, "
     told += f"{len(names)} classes (the file does not name them)." if names else "no classifier"
     if not names:
-        told += f", as it ends in {end} without a softmax." if classifier else "."
-    told += f" {doubt}" if doubt else ""
+        why = f", as it ends in {end}" + ("" if "softmax" in end else " without a softmax")
+        told += f"{why}." if classifier else "."
+    told = " ".join([told, *filter(None, doubts)])
     return Network(path.stem, model, points, names, size, told, preprocess)
 
 
@@ -71,3 +77,50 @@ def _size_of(path: Path, shape: tuple, input_size: tuple[int, int] | None) -> tu
     if None not in fixed and input_size not in (None, fixed):
         raise BadInputSize(f"{path} takes {fixed[0]} x {fixed[1]} pixels: leave out input_size.")
     return input_size or fixed
+
+
+def _check_channels(path: Path, model) -> None:
+    if any(getattr(layer, "data_format", None) == "channels_first" for layer in model._flatten_layers()):
+        raise UnsuitableModel(
+            f"{path} has layers that want the channels first, and everything here takes (height, width, channels): "
+            "build it with data_format='channels_last', and give it these weights with set_weights, which fit but for "
+            "a Dense layer behind Flatten."
+        )
+
+
+def _renamed(model) -> str:
+    """Give other names to layers whose own would stand in the way, and say so.
+
+    Behind a cut, Keras would refuse a second layer called as the course calls those of a new head; and TensorFlow runs
+    no layer whose name holds blanks, which other backends and Keras 2 allow.
+    """
+    told, last = [], model.outputs[0]._keras_history.operation
+    for layer in model._flatten_layers(include_self=False):
+        before, name = layer.name, re.sub(r"[^\w.\\/>-]", "_", layer.name, flags=re.ASCII)
+        if re.fullmatch("head(_pool(_flatten|_token)?)?", name) and layer is not last:
+            name = f"own_{name}"
+        if name != before:
+            layer.name = cuts.free_name(model, name)
+            told.append(f"'{before}' is '{layer.name}'")
+    return f"Some of its layers have other names here: {', '.join(told)}." if told else ""
+
+
+def _tried(path: Path, model, preprocess: Scaling | None, size: tuple[int, int]) -> str:
+    """Run the model twice on a photograph; one sentence where its answers differ. Raises `UnsuitableModel`."""
+    picture = scaling.scaled(preprocess, resized(photographs(max(size))[0], size))[:1]
+    try:
+        first, second = (model.predict_on_batch(picture) for _ in range(2))
+    except Exception as problem:  # Keras and TensorFlow raise nearly every class there is
+        lines = [re.sub(r"\x1b\[\d*m|\{\{.*?\}\}", "", line).strip(" .") for line in str(problem).splitlines()]
+        told = next((line for line in lines if line and "Exception encountered" not in line), type(problem).__name__)
+        told = re.split(r"[.?!]\s", told)[0]
+        raise UnsuitableModel(
+            f"{path} can be read, but not be run here: {told}; build the model so that its own predict works on this "
+            "machine, and save it again."
+        ) from None
+    if first.dtype.kind == "f" and not np.allclose(first, second, 1e-3, 1e-5):
+        return (
+            "It answers the same picture differently each time, as it is random outside of training, too (augmentation "
+            "or dropout called with training=True)."
+        )
+    return ""

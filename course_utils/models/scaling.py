@@ -50,7 +50,7 @@ def doubt(model, scaling: Scaling | None, size: tuple[int, int]) -> str:
     `UnknownPreprocessing` where the scaling does not take pictures.
     """
     pictures = resized(photographs(max(size))[0], size)
-    pictures = _scaled(scaling, pictures) if scaling else pictures
+    pictures = scaled(scaling, pictures)
     seen = _reaching(model, pictures, _remembers)
     if seen is not None:
         layer, values = seen
@@ -76,7 +76,10 @@ def doubt(model, scaling: Scaling | None, size: tuple[int, int]) -> str:
     return f"It seems to want its pictures scaled otherwise: {told}; say how with preprocess=."
 
 
-def _scaled(scaling: Scaling, pictures: np.ndarray) -> np.ndarray:
+def scaled(scaling: Scaling | None, pictures: np.ndarray) -> np.ndarray:
+    """What a scaling makes of float32 pictures 0 … 255 (n, h, w, 3). Raises `UnknownPreprocessing` where it is none."""
+    if scaling is None:
+        return pictures
     wanted = "give a function from float32 pictures 0 … 255 (n, h, w, 3) to such pictures, as lambda x: x / 255."
     try:
         scaled = np.asarray(scaling(pictures.copy()), "float32")
@@ -97,7 +100,7 @@ def _reaching(model, x: np.ndarray, wanted: Callable):
 
     for node in cuts.uses(model):
         step = node.operation
-        within = getattr(step, "layers", None) and isinstance(step, keras.Model)
+        within = cuts.is_graph(step)
         if not (within or wanted(step)) or len(node.input_tensors) != 1:
             continue
         values = keras.Model(model.inputs[0], node.input_tensors[0])(x, training=False)

@@ -1,6 +1,7 @@
 """Read a Keras model from any kind of file that Keras writes or wrote."""
 
 import json
+import re
 import shutil
 import tempfile
 import zipfile
@@ -8,16 +9,21 @@ from pathlib import Path
 
 from ..errors import CourseError, DamagedFile, UnknownSource, UnsuitableModel
 
+_UNKNOWN = re.compile(  # how Keras names what it does not know
+    r"(?:locate (?:class|function) '|Unknown [a-z ]+: '|object of type `|identifier: (?:\{.*?'class_name': )?')([^'`]+)"
+)
 ENDINGS = (".keras", ".h5", ".hdf5")
 
 
 def read_model(path: Path):
-    """The model in a `.keras` file, or in an `.h5` file that holds a whole one; it is not compiled.
+    """The model in a `.keras` file, unpacked or not, or in an `.h5` file that holds a whole one; it is not compiled.
 
     What a file holds counts, and not how its name ends. Raises `UnknownSource`, `DamagedFile` and `UnsuitableModel`.
     """
     import h5py
 
+    if path.is_dir() and (path / "config.json").is_file() and (path / "model.weights.h5").is_file():
+        return _loaded(path, "")  # an unpacked .keras file
     if path.is_dir():
         raise UnsuitableModel(_no_file(path))
     if not path.is_file():
@@ -47,7 +53,8 @@ def _loaded(path: Path, ending: str):
     with tempfile.TemporaryDirectory() as folder:
         named = path
         if path.suffix != ending:  # by which alone Keras tells its files apart
-            named = shutil.copyfile(path, Path(folder) / f"model{ending}")
+            copy = shutil.copytree if path.is_dir() else shutil.copyfile
+            named = copy(path, Path(folder) / f"model{ending}")
         try:
             return keras.saving.load_model(named, custom_objects=known, compile=False, safe_mode=True)
         except MemoryError:
@@ -90,9 +97,10 @@ def _unreadable(path: Path, problem: str) -> CourseError:
             f"{path} holds arithmetic as Keras 2 recorded it (TFOpLambda), which Keras 3 cannot read: in Keras 2, put "
             "a Rescaling layer in its place, or store the model behind it and say with preprocess= how it is scaled."
         )
-    if "ambda" in problem:
+    # A lambda as an activation is code, too: Keras finds it in the place of a name.
+    if "ambda" in problem or "identifier: {'value': [" in problem:
         return UnsuitableModel(
-            f"{path} holds a Lambda layer, which can run any code when it is loaded: "
+            f"{path} holds a Lambda layer or a lambda function, which can run any code when it is loaded: "
             "save the model with layers of Keras in its place."
         )
     if (version := _version(path)).startswith("2."):
@@ -100,9 +108,10 @@ def _unreadable(path: Path, problem: str) -> CourseError:
             f"{path} was written by Keras {version}, whose .keras files Keras 3 cannot read in full: "
             "store it there with model.save('name.h5'), and load that file."
         )
-    if "Could not locate" in problem or "Unknown layer" in problem or "custom" in problem:
+    if (name := _UNKNOWN.search(problem)) or "custom" in problem:
+        what = f"{name[1]}, which" if name else "a class that"
         return UnsuitableModel(
-            f"{path} holds a class that Keras does not know: build the model from Keras's own layers, "
+            f"{path} holds {what} Keras does not know: build the model from Keras's own layers, "
             "or register yours with keras.saving.register_keras_serializable before you load it."
         )
     return DamagedFile(f"{path} cannot be read as a Keras model: save it again with model.save.")
@@ -111,7 +120,7 @@ def _unreadable(path: Path, problem: str) -> CourseError:
 def _version(path: Path) -> str:
     """Which Keras wrote a `.keras` file, "" where it does not say."""
     try:
-        with zipfile.ZipFile(path) as file:
-            return str(json.loads(file.read("metadata.json"))["keras_version"])
+        place = path if path.is_dir() else zipfile.Path(path)
+        return str(json.loads((place / "metadata.json").read_text("utf-8"))["keras_version"])
     except (zipfile.BadZipFile, OSError, KeyError, ValueError, TypeError):
         return ""

@@ -8,7 +8,10 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..errors import UnsuitableModel
+import numpy as np
+
+from ..errors import BadInputSize, UnsuitableModel
+from .cuts import is_graph
 
 
 class Tokens(NamedTuple):
@@ -27,10 +30,13 @@ def pooled(x, grid: int = 1, name: str = "pool"):
 
     Maps (batch, h, w, channels) are averaged over grid x grid cells. Of tokens, the class token is taken, or, where
     there is none and for `grid` above 1, they are averaged as maps are. Vectors stay as they are. The layers are
-    called after `name`. Raises `UnsuitableModel` where `grid` asks how tokens lie in the picture, and it is not known.
+    called after `name`. Raises `BadInputSize` for a grid without cells, and `UnsuitableModel` where `grid` asks how
+    tokens lie in the picture, and it is not known.
     """
     from keras import layers
 
+    if not isinstance(grid, (int, np.integer)) or grid < 1:
+        raise BadInputSize(f"grid={grid!r} is no number of cells along a side: give a whole number from 1 on.")
     if len(x.shape) == 2:
         return x
     if len(x.shape) == 3:
@@ -119,7 +125,7 @@ def _way_back(x) -> Iterator[tuple]:
         seen.add(id(tensor))
         step, index, place = tensor._keras_history
         inputs = step._inbound_nodes[index].input_tensors
-        if hasattr(step, "layers"):  # a model within the model
+        if is_graph(step):
             yield from _way_back(step.outputs[place])
         yield step, inputs
         waiting += inputs

@@ -6,7 +6,6 @@ the camera was held and what is transparent, leaves WebP files out without a wor
 class.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +13,8 @@ import numpy as np
 from ..errors import BadInputSize, BadTarget
 from .kept import check_room, read_files, reordered
 from .labelled import Target
-from .listing import Labelled, given_split, labelled_files, opened
-from .reading import ENDINGS, MOST_MEGAPIXELS, megapixels
+from .listing import given_split, labelled_files, loose_pictures, opened
+from .report import first_few, named_folders, report_counts, report_faults, report_unclear
 
 
 def folder_target(path: str | Path, seed: int = 0, side: int = 224, test_share: float = 0.25) -> Target:
@@ -24,7 +23,8 @@ def folder_target(path: str | Path, seed: int = 0, side: int = 224, test_share: 
     Either `path` holds one folder for each class; then `test_share` of each class, drawn with `seed`, is the test
     set. Or it holds the parts of a split, such as `train` and `test`, with the same folders of classes in each; then
     this split is kept. Where there are all three, validation pictures count as training pictures. One folder around it
-    all is looked through. Folders within a class's folder belong to it; names that begin with a dot are ignored.
+    all is looked through. Folders within a class's folder belong to it, and links are followed; names that begin with
+    a dot are ignored, and what systems put beside pictures. Pictures in no class's folder are named and left aside.
 
     Each picture is read by `read_picture`, uint8 (side, side, 3), and only that is kept. Damaged files are left out,
     and named. So are pictures of exactly the same pixels as another one, before a split is drawn here; in a given
@@ -38,21 +38,23 @@ def folder_target(path: str | Path, seed: int = 0, side: int = 224, test_share: 
     name, around, path = path.resolve().name, path, opened(path)
     given = given_split(path)
     train_roots, test_roots = (given.train, given.test) if given else ([path], [])
-    train_files, others, empty = labelled_files(train_roots)
-    test_files, *more = labelled_files(test_roots)
-    listed = train_files + [(file, _spelled(label, train_files)) for file, label in test_files]
-    names = tuple(sorted({label for _, label in listed}))
-    check_room(path, len(listed), side, copied=not given)
+    found = labelled_files(train_roots, test_roots)
+    found.loose += loose_pictures(path) if given else []
+    names = tuple(sorted({label for _, label in found.pictures}))
+    check_room(path, len(found.pictures), side, copied=not given)
 
-    pictures, files, broken, hashes = read_files(path, listed, side)
-    labels = np.array([names.index(label) for _, label in files], "int64")
-    first, start = _first_of_its_pixels(hashes), len(set(train_files) & set(files))  # of the test pictures
+    pictures, files, broken, hashes = read_files(path, found.pictures, side)
+    index = {name: k for k, name in enumerate(names)}
+    labels = np.array([index[label] for _, label in files], "int64")
+    first = _first_of_its_pixels(hashes)
+    start = sum(not set(train_roots).isdisjoint(file.parents) for file, _ in files)  # of the test pictures
     unclear = _in_two_classes(hashes, labels)
     if given:
         train, test = (np.array([k for k in part if k not in unclear], "int64") for part in _parts(start, len(files)))
         copies = {k: first[k] for k in test.tolist() if first[k] < start}
-        how = f"the folder's own split, {_listed(path, train_roots)} to train and {_listed(path, test_roots)} to test"
-        how += f"; left aside: {_listed(path, given.aside)}" if given.aside else ""
+        how = f"the folder's own split, {named_folders(path, train_roots)} to train and "
+        how += f"{named_folders(path, test_roots)} to test"
+        how += f"; left aside: {named_folders(path, given.aside)}" if given.aside else ""
     else:
         copies = {k: same for k, same in enumerate(first) if same < k and k not in unclear}
         usable = [k for k in range(len(files)) if k not in copies and k not in unclear]
@@ -63,15 +65,15 @@ def folder_target(path: str | Path, seed: int = 0, side: int = 224, test_share: 
         how += f"; all of it lies in {path.relative_to(around).as_posix()}/"
     counts = [np.bincount(labels[part], minlength=len(names)) for part in (train, test)]
     _check_counts(path, names, *counts)
-    _report_counts(path, names, *counts, how)
+    report_counts(path, names, *counts, how)
     same_files = {files[k][0]: files[same][0] for k, same in copies.items()}
-    _report_faults(path, others + more[0], empty + more[1], broken, same_files, bool(given))
-    _report_unclear(path, [files[k][0] for k in sorted(unclear)])
+    report_faults(path, found, broken, same_files, bool(given))
+    report_unclear(path, [files[k][0] for k in sorted(unclear)])
     if not given or unclear:  # one part after the other, so that each is a slice of a mapped file
         order = np.concatenate([train, test])
         pictures = reordered(path, pictures, hashes, order, side)
         labels = labels[order]
-    question = f"Which of these: {_first_few(names, 8)}?"
+    question = f"Which of these: {first_few(names, 8)}?"
     n = len(train)
     return Target(name, question, pictures[:n], labels[:n], pictures[n:], labels[n:], names)
 
@@ -104,17 +106,13 @@ def _parts(start: int, end: int) -> tuple[range, range]:
     return range(start), range(start, end)
 
 
-def _spelled(name: str, known: Labelled) -> str:
-    """The class's name as the training part spells it."""
-    return next((label for _, label in known if label.casefold() == name.casefold()), name)
-
-
 def _split(labels: np.ndarray, usable: list[int], seed: int, share: float) -> tuple[np.ndarray, np.ndarray]:
     """Which pictures to train and to test on; of each class at least one for either, where it has two."""
     rng = np.random.default_rng(seed)
     train, test = [], []
+    places = np.array(usable, "int64")
     for k in np.unique(labels):
-        own = rng.permutation([place for place in usable if labels[place] == k])
+        own = rng.permutation(places[labels[places] == k])
         count = min(max(1, round(share * len(own))), len(own) - 1)
         test += own[:count].tolist()
         train += own[count:].tolist()
@@ -128,55 +126,3 @@ def _check_counts(path: Path, names: tuple[str, ...], train: np.ndarray, test: n
                 f"{path} has no {kind} picture of class '{names[counts.argmin()]}' that could be used: add some that "
                 "are whole and no copies, or take the class out."
             )
-
-
-def _report_counts(path: Path, names: tuple[str, ...], train: np.ndarray, test: np.ndarray, how: str) -> None:
-    by_class = [f"{name} {a} + {b}" for name, a, b in zip(names, train, test, strict=True)]
-    found = f"{train.sum()} training + {test.sum()} test pictures of {len(names)} classes"
-    print(f"{path.resolve().name}: {found} ({_first_few(by_class, 12)}); {how}.")
-
-
-def _report_faults(
-    path: Path, others: list[Path], empty: list[str], broken: list[Path], copies: dict[Path, Path], given: bool
-) -> None:
-    """Say what was left out, and what the test must not be trusted for."""
-
-    def some(files) -> str:
-        return _first_few([file.relative_to(path).as_posix() for file in files], 5)
-
-    if others:
-        kinds = ", ".join(sorted({file.suffix.lower() or "no ending" for file in others}))
-        print(f"Files of other kinds were left aside, {len(others)} of them ({kinds}); read are {', '.join(ENDINGS)}.")
-    if empty:
-        which = _first_few(sorted(set(empty)), 5)
-        print(f"Classes of which no file can be read are left out, {len(set(empty))} of them: {which}.")
-    large = [file for file in broken if megapixels(file) > MOST_MEGAPIXELS]
-    if large:
-        most = f"{MOST_MEGAPIXELS:.0f} megapixels"
-        print(f"Pictures of more than {most} were left out, {len(large)} of them: {some(large)}; save them smaller.")
-    broken = [file for file in broken if file not in large]
-    if broken:
-        print(f"Damaged files were left out, {len(broken)} of them: {some(broken)}.")
-    if copies:
-        which = f"{len(copies)} of them: {some(copies)}; the first is the same as {some([next(iter(copies.values()))])}"
-        if given:
-            print(
-                f"Leakage: there are test pictures that stand among the training pictures too, {which}. Take them out "
-                "of one of the two, for a model is no better for knowing them."
-            )
-        else:
-            print(f"Copies were left out, so that none is in training and test, {which}.")
-
-
-def _report_unclear(path: Path, files: list[Path]) -> None:
-    if files:
-        which = _first_few([file.relative_to(path).as_posix() for file in files], 6)
-        print(f"The same pixels stand in two classes, so these pictures were left out, {len(files)} of them: {which}.")
-
-
-def _first_few(names: Sequence[str], count: int) -> str:
-    return ", ".join(names[:count]) + (", …" if len(names) > count else "")
-
-
-def _listed(path: Path, roots: list[Path]) -> str:
-    return " and ".join(f"{root.relative_to(path).as_posix()}/" for root in roots)

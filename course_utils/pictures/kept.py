@@ -29,22 +29,22 @@ def check_room(path: Path, pictures: int, side: int, copied: bool) -> None:
         )
 
 
-def read_files(path: Path, files: Labelled, side: int) -> tuple[np.ndarray, Labelled, list[Path], list[str]]:
+def read_files(path: Path, files: Labelled, side: int) -> tuple[np.ndarray, Labelled, Labelled, list[str]]:
     """The pictures that can be read, the files that they are from, the files that cannot, and the pictures' SHA-256.
 
     Pictures are uint8 (n, side, side, 3). A file is read again only after it has changed.
     """
-    key = fingerprint(int(side), [_stamp(file.resolve()) for file, _ in files])
+    key = fingerprint("pictures 2", int(side), [_stamp(file.resolve()) for file, _ in files])
     reader = _Reader([file for file, _ in files], side, path.resolve().name)
     pictures = mapped_rows(_name("folder", path, side), key, (side, side, 3), "uint8", reader.pictures)
     hashes = cached_arrays(key, reader.hashes)["hashes"].tolist()
     whole: Labelled = []
-    broken: list[Path] = []
+    broken: Labelled = []
     for (file, name), value in zip(files, hashes, strict=True):
         if value:
             whole.append((file, name))
         else:
-            broken.append(file)
+            broken.append((file, name))
     return pictures, whole, broken, [value for value in hashes if value]
 
 

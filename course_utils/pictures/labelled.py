@@ -42,11 +42,14 @@ class Target:
     unit: str = ""
 
     def __post_init__(self):
-        if isinstance(self.class_names, str) or len(set(self.class_names)) < len(self.class_names):
+        listed = np.iterable(self.class_names) and not isinstance(self.class_names, str)
+        names = tuple(map(str, self.class_names)) if listed else ()
+        if not listed or len(set(names)) < len(names):
             raise BadTarget(
-                f"Target '{self.name}' has the class names {self.class_names!r}: give a list of names, each one once."
+                f"Target '{self.name}' has the class names {self.class_names!r}: give a list of names, each one once, "
+                "and an empty one for values."
             )
-        object.__setattr__(self, "class_names", tuple(map(str, self.class_names)))
+        object.__setattr__(self, "class_names", names)
         for name in ("pictures", "labels", "test_pictures", "test_labels"):
             try:
                 array = np.asarray(getattr(self, name)).view()

@@ -1,10 +1,11 @@
 """Which picture files a folder holds: one folder for each class, with or without a split into training and test."""
 
 import os
+import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import BadTarget
@@ -12,6 +13,8 @@ from .reading import ENDINGS
 
 _ROLES = {"train": ("train",), "validation": ("val", "dev"), "test": ("test",)}  # what the names of parts have in them
 _USUAL = ("train", "training", "val", "valid", "validation", "test", "testing")  # whatever lies in them
+# What systems put beside pictures, often with thumbnails of them.
+_SYSTEM = ("__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found")
 
 Labelled = list[tuple[Path, str]]  # files, each with the name of its class
 
@@ -25,9 +28,22 @@ class Split:
     aside: list[Path]
 
 
+@dataclass
+class Found:
+    """What lies in folders of classes: pictures, other files, classes without pictures, pictures of no class."""
+
+    pictures: Labelled = field(default_factory=list)
+    others: Labelled = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+    loose: list[Path] = field(default_factory=list)
+
+
 def opened(path: Path) -> Path:
-    """`path`, or, where it holds one folder of folders and no picture, as archives unpack, what lies in that one."""
-    while len(inner := _folders(path)) == 1 and not _pictures(path) and not _pictures(inner[0]) and _folders(inner[0]):
+    """`path`, or, where it holds one folder with pictures and no picture itself, as archives unpack, that folder."""
+    while not loose_pictures(path):
+        inner = [folder for folder in _folders(path) if _any_picture(folder)]
+        if len(inner) != 1 or loose_pictures(inner[0]):
+            break
         path = inner[0]
     return path
 
@@ -36,19 +52,18 @@ def given_split(path: Path) -> Split | None:
     """The parts of the split that the folder comes with, or None where it holds classes.
 
     It is a split where several folders in it hold folders of pictures under the same names; what their own names say
-    tells which part is which. Raises `BadTarget` where these say nothing.
+    tells which part is which. Raises `BadTarget` where these say nothing, or parts and classes stand side by side.
     """
     parts = {folder: opened(folder) for folder in _folders(path)}
     called = [folder for folder in parts if folder.name.lower() in _USUAL]
     if {"train"} < {_role(folder.name) for folder in called}:
         classes = {folder: _classes(parts[folder]) for folder in called}
     else:
-        classes = {folder: _classes(inner) for folder, inner in parts.items() if not _pictures(inner)}
+        classes = {folder: _classes(inner) for folder, inner in parts.items() if not loose_pictures(inner)}
         classes = {folder: names for folder, names in classes.items() if len(names) > 1}
-        if len(classes) < 2:
-            return None
-        common = set.intersection(*classes.values())
-        if len(common) < max(2, len(set.union(*classes.values())) / 2):
+        common = set.intersection(*classes.values()) if len(classes) > 1 else set()
+        if len(common) < max(2, len(set().union(*classes.values())) / 2):
+            _check_no_part(path, parts, classes)
             return None
     roles = defaultdict(list)
     for folder in classes:
@@ -66,77 +81,134 @@ def given_split(path: Path) -> Split | None:
     return Split(train + validation, test, aside) if test else Split(train, validation, aside)
 
 
+def _check_no_part(path: Path, folders: Iterable[Path], within: dict[Path, set[str]]) -> None:
+    """Raise `BadTarget` where what would be a class looks like a part of a split; `within` names folders in it."""
+    classes = [folder for folder in folders if _any_picture(folder)]
+    roles = {_role(folder.name) for folder in classes}
+    doubtful = classes if len(roles) > 1 and "" not in roles else []
+    for folder in classes:
+        others = {class_name(other).casefold() for other in classes if other != folder}
+        inside, role = within.get(folder, set()), folder.name.lower() in _USUAL and _role(folder.name)
+        if role in ("validation", "test") or (role and inside) or (len(others) > 1 and others <= inside):
+            doubtful = [folder, *doubtful]
+    if doubtful:
+        names, which = [printable(folder.name) for folder in classes], printable(doubtful[0].name)
+        raise BadTarget(
+            f"{path} holds {', '.join(names[:5])}{', …' if len(names) > 5 else ''}, so it is not clear whether "
+            f"'{which}' is a class: if it is a part of a split, put a folder for each class into train and into test, "
+            "if nobody knows the classes of its pictures, move it elsewhere, if it is a class, give it another name."
+        )
+
+
 def class_name(folder: Path) -> str:
     """The name of the class whose pictures a folder holds, its accents in one form however they were typed."""
-    return unicodedata.normalize("NFC", folder.name)
+    return unicodedata.normalize("NFC", printable(folder.name))
 
 
-def labelled_files(roots: list[Path]) -> tuple[Labelled, list[Path], list[str]]:
-    """The picture files of the class folders in each of `roots`, the files of other kinds there, and empty classes.
+def printable(name: str) -> str:
+    """A file's name as it can be printed: bytes that are no text as \\xe9, line ends and other controls as blanks."""
+    return re.sub(r"[\x00-\x1f\x7f]", " ", os.fsencode(name).decode("utf-8", "backslashreplace"))
+
+
+def labelled_files(roots: list[Path], tests: list[Path]) -> Found:
+    """What the class folders in each of `roots` and then of `tests` hold, and the pictures beside these folders.
 
     Names that differ by capital letters only are one class, in the spelling that comes first. Raises `BadTarget` where
-    one of `roots` does not hold pictures of two classes at least.
+    one of them does not hold pictures of two classes at least.
     """
-    pictures: Labelled = []
-    others: list[Path] = []
-    empty: list[str] = []
+    found = Found()
     spelling: dict[str, str] = {}
-    for root in roots:
-        found: Labelled = []
+    for root in roots + tests:
+        here: set[str] = set()
+        found.loose += loose_pictures(root)
         for folder in _folders(root):
             name = spelling.setdefault(class_name(folder).casefold(), class_name(folder))
             files = list(files_within(folder))
-            own = [file for file in files if file.suffix.lower() in ENDINGS]
-            found += [(file, name) for file in own]
-            others += [file for file in files if file.suffix.lower() not in ENDINGS]
-            if files and not own:
-                empty.append(name)
-        _check_classes(root, {name for _, name in found})
-        pictures += found
-    return pictures, others, empty
+            own = [(file, name) for file in files if _is_picture(file)]
+            found.pictures += own
+            found.others += [(file, name) for file in files if not _is_picture(file)]
+            if own:
+                here.add(name)
+            elif files:
+                found.empty.append(name)
+        _check_classes(root, here, root in tests)
+    return found
+
+
+def loose_pictures(folder: Path) -> list[Path]:
+    """The pictures that lie in the folder itself."""
+    return [child for child in _visible(folder) if _is_picture(child) and child.is_file()]
 
 
 def files_within(folder: Path) -> Iterator[Path]:
-    """The files of a folder, however deep, in the order of their names; names that begin with a dot are left aside."""
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(name for name in files if not name.startswith(".")):
+    """The files of a folder, however deep, in the order of their names, also behind links to folders elsewhere.
+
+    Names that begin with a dot are left aside, and what programs keep for themselves. Raises `BadTarget` where it holds
+    a folder that cannot be read.
+    """
+    above, seen = Path(folder).resolve(), set()
+    for parent, folders, files in os.walk(folder, onerror=_unreadable, followlinks=True):
+        here = Path(parent).resolve()
+        if here in seen or (here != above and here in above.parents):  # a link that leads back
+            folders.clear()
+            continue
+        seen.add(here)
+        folders[:] = sorted(name for name in folders if not _hidden(name))
+        for name in sorted(name for name in files if not _hidden(name)):
             yield Path(parent) / name
+
+
+def _unreadable(problem: OSError) -> None:
+    raise BadTarget(
+        f"{printable(str(problem.filename))} cannot be read ({problem.strerror}): get the right to read it, or move it "
+        "elsewhere."
+    ) from None
 
 
 def _role(name: str) -> str:
     return next((role for role, words in _ROLES.items() if any(word in name.lower() for word in words)), "")
 
 
+def _hidden(name: str) -> bool:
+    return name.startswith(".") or name in _SYSTEM
+
+
 def _visible(folder: Path) -> list[Path]:
-    return sorted(child for child in folder.iterdir() if not child.name.startswith("."))
+    try:
+        return sorted(child for child in folder.iterdir() if not _hidden(child.name))
+    except OSError as problem:
+        _unreadable(problem)
 
 
 def _folders(folder: Path) -> list[Path]:
-    return [child for child in _visible(folder) if child.is_dir() and child.name != "__MACOSX"]
+    return [child for child in _visible(folder) if child.is_dir()]
 
 
-def _pictures(folder: Path) -> bool:
-    """Whether pictures lie in the folder itself."""
-    return any(child.suffix.lower() in ENDINGS and child.is_file() for child in _visible(folder))
+def _is_picture(file: Path) -> bool:
+    return file.suffix.lower() in ENDINGS
+
+
+def _any_picture(folder: Path) -> bool:
+    """Whether it holds pictures, however deep."""
+    return any(map(_is_picture, files_within(folder)))
 
 
 def _classes(folder: Path) -> set[str]:
     """The names of the folders in it that hold pictures, however deep."""
-    return {
-        class_name(child).casefold()
-        for child in _folders(folder)
-        if any(file.suffix.lower() in ENDINGS for file in files_within(child))
-    }
+    return {class_name(child).casefold() for child in _folders(folder) if _any_picture(child)}
 
 
-def _check_classes(root: Path, classes: set[str]) -> None:
+def _check_classes(root: Path, classes: set[str], test: bool) -> None:
+    unlabelled = f", or move {printable(root.name)} elsewhere if nobody knows their classes" if test else ""
     if not classes:
-        loose = _pictures(root)
+        loose = loose_pictures(root)
         what = "its pictures lie side by side" if loose else f"no folder in it holds a {' or '.join(ENDINGS)} file"
-        raise BadTarget(f"{root} has no classes, {what}: make a folder in it for the pictures of each class.")
-    if len(classes) == 1:
         raise BadTarget(
-            f"{root} has pictures of one class only, '{classes.pop()}', so there is nothing to tell apart: add a "
-            "folder with pictures of something else."
+            f"{root} has no classes, {what}: make a folder in it for the pictures of each class{unlabelled}."
+        )
+    if len(classes) == 1:
+        (only,) = classes
+        raise BadTarget(
+            f"{root} has pictures of one class only, '{only}', so there is nothing to tell apart: add a folder with "
+            f"pictures of something else, or give {only} itself if the classes lie in it{unlabelled}."
         )

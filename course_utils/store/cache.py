@@ -26,7 +26,7 @@ def fingerprint(*parts: Any) -> str:
     """SHA-256 over arrays (type, shape and values) and over anything that JSON can hold."""
     digest = hashlib.sha256()
     for part in parts:
-        if isinstance(part, np.ndarray):
+        if isinstance(part, (np.ndarray, np.generic)):  # a weight that is one number comes as a number of NumPy's
             digest.update(f"{part.dtype.str}{part.shape}".encode())
             digest.update(np.ascontiguousarray(part).view("uint8").data)  # of bfloat16, NumPy gives no other view
         else:

@@ -24,10 +24,11 @@ _FASTTEXT = b"\xba\x16\x4f\x2f"  # how its models begin
 def read_vectors(path: Path) -> tuple[tuple[str, ...], np.ndarray]:
     """The words of a file and their vectors, float32 (words, dimensions), read once and then mapped from the cache.
 
-    Text: in each line a word and its numbers, blanks between; the word is all before the last `dimensions` numbers, as
-    some of GloVe's hold blanks. A first line with the number of words and of dimensions (word2vec, fastText) is
-    believed. Binary: word2vec's, with that line. Either may be packed with gzip, or be the one file of a zip archive.
-    Words that are no text in UTF-8, and those that stand there before, are left out, and one line says how many.
+    Text: in each line a word and its numbers, one blank or tab between; the word is all before the last `dimensions`
+    numbers, as some of GloVe's hold blanks. A first line with the number of words and of dimensions (word2vec,
+    fastText) is believed. Binary: word2vec's, with that line. Either may be packed with gzip, or be the one file of a
+    zip archive. Words that are no text in UTF-8, and those that stand there before, are left out, and one line says how
+    many.
     Raises `DamagedFile`, with the line's number, and `SourceUnavailable`.
     """
     path = path.expanduser()

@@ -13,41 +13,56 @@ from ..errors import DamagedFile
 
 _LONGEST = 1_000_000  # bytes of a line, so that a file without lines is not read into memory
 _LINES, _PART = 1000, 1 << 20  # lines that are looked at beforehand, bytes that are read at a time
-_HEADER = re.compile(rb"(\d{1,12}) (\d{1,5})\s*")
+_HEADER = re.compile(rb"(\d{1,12})[ \t](\d{1,5})\s*")
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _NUMBER = re.compile(rb"[-+]?\d*\.\d+(e[-+]?\d+)?", re.IGNORECASE)
+_MARK = b"\xef\xbb\xbf"  # of UTF-8: Windows begins files with it
 
 
 @dataclass(frozen=True)
 class Form:
-    """What a file is: how many numbers each word has, how many words the first line tells (None), binary or not."""
+    """What a file is: how many numbers each word has, how many words the first line tells (None), binary or not.
+
+    In a text, tabs may stand where blanks do.
+    """
 
     dimensions: int
     count: int | None
     binary: bool
+    tabs: bool
 
 
 def form_of(path: Path, stream: BinaryIO) -> Form:
     """The form of what `stream` holds, read from its beginning. Raises `DamagedFile` where it holds no word vectors."""
-    first = stream.readline(_LONGEST)
-    if header := _HEADER.fullmatch(first):
+    first = stream.readline(_LONGEST).removeprefix(_MARK)
+    if first[257:262] == b"ustar":
+        raise DamagedFile(f"{path} is a tar archive: unpack it, and give the file of vectors in it.")
+    header = _HEADER.fullmatch(first)
+    lines = [line for line in ((b"" if header else first) + stream.read(4 * _PART)).split(b"\n")[:_LINES] if line]
+    if header:
         count, dimensions = map(int, header.groups())
-        second = stream.readline(_LONGEST)
-        binary = _numbers_at_end(second) < dimensions and bool(_BINARY.search(second + stream.read(4096)))
+        binary = _numbers_at_end(lines[0] if lines else b"") < dimensions and any(map(_BINARY.search, lines))
     else:
-        lines = (first + stream.read(4 * _PART)).split(b"\n")[:_LINES]
         lengths = Counter(filter(None, map(_numbers_at_end, lines)))
         dimensions, count, binary = max(lengths, key=lengths.get, default=0), None, False
     if dimensions < 2 or count == 0:
         raise DamagedFile(
-            f"{path} is no file of word vectors: each line must hold a word and its numbers, with blanks between."
+            f"{path} is no file of word vectors: each line must hold a word and its numbers, with one blank or tab "
+            "between."
         )
-    return Form(dimensions, count, binary)
+    words = [re.split(rb"[ \t]", line, maxsplit=1)[0] for line in lines]
+    if not binary and len(words) > 1 and all(map(_NUMBER.fullmatch, words)):
+        raise DamagedFile(
+            f"{path} holds numbers without the words that they belong to: write each word before its numbers, with a "
+            "blank between."
+        )
+    tabs = not binary and any(_numbers_at_end(line, b"[ ]") < _numbers_at_end(line) for line in lines)
+    return Form(dimensions, count, binary, tabs)
 
 
-def _numbers_at_end(line: bytes) -> int:
+def _numbers_at_end(line: bytes, between: bytes = rb"[ \t]") -> int:
     """How many numbers a line ends with; its first word is none of them."""
-    _, *others = line.rstrip().split(b" ")
+    _, *others = re.split(between, line.rstrip())
     for k, field in enumerate(reversed(others)):
         try:
             float(field)
@@ -69,8 +84,10 @@ def text_rows(path: Path, stream: BinaryIO, form: Form) -> Iterator[tuple[str, b
                 "the line's end if nothing is missing."
             )
         if place == 1:
-            line = line.removeprefix(b"\xef\xbb\xbf")  # Windows begins files with it
-        word, *fields = line.rstrip(b" \r\n").rsplit(b" ", form.dimensions)
+            line = line.removeprefix(_MARK)
+        if form.tabs:
+            line = line.replace(b"\t", b" ")
+        word, *fields = line.rstrip(b" \t\r\n").rsplit(b" ", form.dimensions)
         try:
             with np.errstate(over="ignore"):  # what is too large becomes infinite, and is told
                 numbers = np.array([float(field) for field in fields], "float32")
@@ -80,7 +97,7 @@ def text_rows(path: Path, stream: BinaryIO, form: Form) -> Iterator[tuple[str, b
         if len(numbers) != form.dimensions or not word or one_more:
             raise DamagedFile(
                 f"{told} of {path} is not a word and {form.dimensions} numbers, as the others are: put a whole copy in "
-                "its place."
+                "its place, or take the line out if it is no word's."
             )
         yield told, word, numbers
         place += 1

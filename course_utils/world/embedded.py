@@ -97,7 +97,8 @@ def load_weights(model, weights: Path | None = None, card: Path | None = None) -
         raise DamagedFile(f"The embedded source's weights were altered or cut short ({weights.name}): {advice}")
     with np.load(weights) as stored:
         for variable in model.variables:
-            variable.assign(stored[variable.path.removeprefix("embedded/")].astype("float32"))
+            name = "/".join(variable.path.split("/")[-2:])  # after a call that failed, Keras may put more before it
+            variable.assign(stored[name].astype("float32"))
 
 
 def read_card(card: Path | None = None) -> dict:
