@@ -131,7 +131,7 @@ def _one_draw(source, target, features, test_features, train, seed: int, mirror:
 def main():
     """Measure the four cases, print the means and put the table among those that come with the course."""
     ready()
-    from course_utils.lessons.four_cases import SETTINGS
+    from course_utils.charts.four_cases import SETTINGS
     from course_utils.pictures.folders import folder_target
     from course_utils.probing import cut_features
     from course_utils.progress import bar
