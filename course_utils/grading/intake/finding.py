@@ -14,7 +14,7 @@ from nbformat.v4 import new_notebook
 from nbgrader.utils import is_solution
 
 from ..states import Note, State
-from .archives import is_checkpoint, is_notebook, is_passed_over, open_archives, printable
+from .opening import is_checkpoint, is_notebook, is_passed_over, open_archives, sayable
 from .lenient import LARGEST, NoNotebook, read_notebook_bytes
 from .matching import bare, grade_id, kinship, match_cells, strangers, untouched
 
@@ -30,7 +30,7 @@ def files_of(folder: Path) -> tuple[Files, list[str]]:
     """A submission's files, those in archives as if unpacked beside them, and what was left out."""
     paths = [path for path in sorted(folder.rglob("*")) if not is_passed_over(path.relative_to(folder))]
     notes = [
-        f"The link '{printable(path.name)}' was left out: a submission holds files only."
+        f"The link '{sayable(path.name)}' was left out: a submission holds files only."
         for path in paths
         if path.is_symlink()
     ]
@@ -44,11 +44,11 @@ def files_of(folder: Path) -> tuple[Files, list[str]]:
             left += size  # its outputs are not copied
         if size > left:
             notes.append(
-                f"The file '{printable(path.name)}' was left out: a submission may have {LARGEST_IN_ALL >> 20} MB."
+                f"The file '{sayable(path.name)}' was left out: a submission may have {LARGEST_IN_ALL >> 20} MB."
             )
             continue
         left -= size
-        found[printable(path.relative_to(folder).as_posix())] = path.read_bytes()
+        found[sayable(path.relative_to(folder).as_posix())] = path.read_bytes()
     return found, notes + open_archives(found, LARGEST_IN_ALL, _MOST)
 
 

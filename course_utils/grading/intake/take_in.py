@@ -12,7 +12,7 @@ from nbformat import NotebookNode
 from nbgrader.utils import parse_utc
 
 from ..states import Note, State, write_notes
-from .archives import is_notebook
+from .opening import is_notebook
 from .finding import TIME, Files, choose, files_of
 
 

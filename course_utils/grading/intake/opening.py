@@ -30,7 +30,7 @@ def is_passed_over(path: PurePath) -> bool:
     return "__MACOSX" in path.parts or (is_checkpoint(path) and not is_notebook(path.name))
 
 
-def printable(name: str) -> str:
+def sayable(name: str) -> str:
     """A name as it can stand in a sentence."""
     return "".join(c if c.isprintable() else "?" for c in name.encode(errors="replace").decode())
 
@@ -53,9 +53,9 @@ def open_archives(files: dict[str, bytes], size: int, count: int) -> list[str]:
                     raise ValueError("too large")
                 if not path.name or is_passed_over(path):
                     continue
-                content, place = read(), str(PurePosixPath(name).parent / printable(str(path)))
+                content, place = read(), str(PurePosixPath(name).parent / sayable(str(path)))
                 if files.setdefault(place, content) != content:
-                    place = str(PurePosixPath(name).with_suffix("") / printable(str(path)))
+                    place = str(PurePosixPath(name).with_suffix("") / sayable(str(path)))
                     files.setdefault(place, content)
                 if depth < _DEEPEST:
                     left.append((place, depth + 1))
