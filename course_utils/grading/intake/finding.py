@@ -14,9 +14,9 @@ from nbformat.v4 import new_notebook
 from nbgrader.utils import is_solution
 
 from ..states import Note, State
-from .opening import is_checkpoint, is_notebook, is_passed_over, open_archives, sayable
 from .lenient import LARGEST, NoNotebook, read_notebook_bytes
 from .matching import bare, grade_id, kinship, match_cells, strangers, untouched
+from .opening import is_checkpoint, is_notebook, is_passed_over, open_archives, sayable
 
 TIME = "timestamp.txt"  # nbgrader's: when it was handed in
 _NO_WORK = re.compile(r"(.*/)?(timestamp\.txt|submission_secret\.txt|Thumbs\.db|desktop\.ini|\.[^/]*|__pycache__/.*)")

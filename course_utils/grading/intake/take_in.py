@@ -12,8 +12,8 @@ from nbformat import NotebookNode
 from nbgrader.utils import parse_utc
 
 from ..states import Note, State, write_notes
-from .opening import is_notebook
 from .finding import TIME, Files, choose, files_of
+from .opening import is_notebook
 
 
 def take_in(submitted: Path, into: Path, forms: Mapping[str, NotebookNode], own: Collection[str] = ()) -> list[Note]:
