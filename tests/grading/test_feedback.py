@@ -13,7 +13,7 @@ from nbgrader.api import Gradebook
 from course_utils.grading import ASSIGNMENTS
 from course_utils.grading.audit.known_answers import build_submission
 from course_utils.grading.batch import pipeline
-from course_utils.grading.reports.feedback_page import clean
+from course_utils.grading.reports.feedback_page import clean, parts_of_page
 from course_utils.grading.reports.hidden import parts_of
 from course_utils.grading.sandbox import available
 from course_utils.grading.states import KEY
@@ -304,9 +304,42 @@ def test_the_instructors_notebook_keeps_it_all(graded):
 
 def test_scores_comments_rubric_and_partial_credit_are_shown_as_nbgrader_shows_them(graded):
     text = Page(graded[1]["ann"]).text
-    for words in ("tale (Score: 5.0 / 6.0)", "(Score: 2.0 / 2.0)", "Score: 1.0 / 1.0", "Because of the rubric."):
+    for words in ("tale (Score: 5.0 / 6.0)", "Score: 2.0 / 2.0", "Score: 1.0 / 1.0", "Because of the rubric."):
         assert words in text
     assert "Asked with 2 2 " in text and "So it is." in text and "Comments: Well done here" in text
+
+
+def test_a_page_opens_with_its_parts_and_says_what_nobody_has_marked(graded):
+    waits = "Before the first heading (Score: 5.0 / 6.0) , not all marked by a person yet"
+    assert waits.replace(" ,", ",") in Page(graded[1]["ann"]).text.replace(" ,", ",")
+
+
+def test_parts_are_those_of_the_headings_and_the_most_lost_comes_first():
+    def one(grade_id, score, points, **more):
+        return cell(grade_id, "1", grade=True, locked=True, points=points, score=score, **more)
+
+    parts = parts_of_page(
+        [
+            new_markdown_cell("# Title\n\nText."),
+            one("early", 1, 1),
+            new_markdown_cell("## 1. Freeze it (4 points, by tests)\n\nMore text."),
+            one("a", 2, 2),
+            cell("answer", "2", solution=True),
+            one("b", 1, 2),
+            new_markdown_cell("### Smaller\n\n## not at the beginning"),
+            new_markdown_cell("## 2. Why? (1 point)"),
+            one("c", 0, 3),
+            new_markdown_cell("## 3. An essay"),
+            cell("d", "?", new_markdown_cell, task=True, points=4, score=0, waits=True),
+        ]
+    )
+    told = [(part.title, part.first, part.score, part.points, part.waits) for part in parts]
+    assert told == [
+        ("2. Why?", "c", 0, 3, False),
+        ("1. Freeze it", "a", 3, 4, False),
+        ("Before the first heading", "early", 1, 1, False),
+        ("3. An essay", "d", 0, 4, True),
+    ]
 
 
 MARKS = ("BEGIN HIDDEN TESTS", "END HIDDEN TESTS")

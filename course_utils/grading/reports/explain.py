@@ -17,17 +17,18 @@ from nbconvert.filters import strip_ansi
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
+from nbgrader.api import Gradebook
 from nbgrader.preprocessors import ClearHiddenTests
 from nbgrader.utils import is_locked
 from traitlets.config import Config
 
 from ..roles import is_test
 from ..states import KEY
-from .feedback_page import LARGEST
+from .feedback_page import LARGEST, parts_of_page
 from .hidden import Parts, parts_of, sentences
 
 _LONGEST = 1000  # characters of a message
-_ROLE = ("grade_id", "grade", "solution", "task", "points", "score", "comment")  # what nbgrader's page asks for
+_ROLE = ("grade_id", "grade", "solution", "task", "points", "score", "comment", "waits")  # what the page asks for
 _IMAGES = ("image/png", "image/jpeg")
 _TEXTS = ("text/html", "text/markdown", "text/plain")
 _PATH = re.compile(r"(?<![\w/.:,+~])(?:/[^\s/:'\"<>()]+)+/(?=[^\s/])")
@@ -52,6 +53,7 @@ class Explain(Preprocessor):
         own = set().union(*(sentences(cell.source) for cell in code if is_locked(cell) and not is_test(cell)))
         lines = max((cell.source.count("\n") + 1 for cell in code if not is_test(cell)), default=0)
         ran = False  # whether a hidden part has run
+        waiting = _waiting(resources["nbgrader"])
         for cell in nb.cells:
             parts = parts_of(cell.source, marks.begin_test_delimeter, marks.end_test_delimeter)
             if cell.cell_type == "code":
@@ -63,8 +65,18 @@ class Explain(Preprocessor):
             cell.source = parts.visible
             role = cell.metadata.get("nbgrader")
             role = {key: role[key] for key in _ROLE if key in role} if isinstance(role, dict) else {}
+            if role:
+                role["waits"] = role.get("grade_id") in waiting
             cell.metadata = NotebookNode({"nbgrader": NotebookNode(role)} if role else {})
+        resources["parts"] = parts_of_page(nb.cells)
         return nb, resources
+
+
+def _waiting(about: dict) -> set[str]:
+    """The grade_ids of what a person has not marked yet; `about` is nbgrader's part of the resources."""
+    with Gradebook(about["db_url"]) as gradebook:
+        found = gradebook.find_submission_notebook(about["notebook"], about["assignment"], about["student"])
+        return {grade.name for grade in found.grades if grade.needs_manual_grade}
 
 
 class _Test:

@@ -2,6 +2,8 @@
 
 import copy
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,8 @@ _VALUES = {
 LARGEST = 50_000  # characters of HTML; more is shown as it was written, as reading it may take much too long
 _DEEPEST = 100  # elements in each other
 _LONGEST = 20_000  # characters of code or Markdown
+_HEADING = re.compile(r"##\s+(.*?)(?:,?\s*\([^()]*points?[^()]*\))?\s*$", re.MULTILINE)  # without its "(4 points)"
+_TITLE = 200  # characters of a heading
 
 
 def _allowed(tag: str, name: str, value: str) -> str | None:
@@ -81,6 +85,32 @@ def _simple(html: str) -> str:
 
 def _highlighted(source: str, metadata: NotebookNode) -> str:
     return Highlight2HTML()(source) if len(source) <= _LONGEST else _as_written(source)
+
+
+@dataclass
+class Part:
+    """A part of an assignment: its heading, the grade_id of its first graded cell, and its points."""
+
+    title: str
+    first: str
+    score: float = 0.0
+    points: float = 0.0
+    waits: bool = False  # whether a person has not marked all of it yet
+
+
+def parts_of_page(cells: Iterable[NotebookNode]) -> list[Part]:
+    """The parts that give points, by the headings "## …" above them: those that lost most come first."""
+    title, parts = "Before the first heading", {}
+    for cell in cells:
+        role = cell.metadata.get("nbgrader", {})
+        if cell.cell_type == "markdown" and (heading := _HEADING.match(cell.source)):
+            title = heading[1][:_TITLE]
+        if role.get("grade") or role.get("task"):
+            part = parts.setdefault(title, Part(title, role.get("grade_id", "")))
+            part.score += float(role.get("score") or 0)
+            part.points += float(role.get("points") or 0)
+            part.waits |= bool(role.get("waits"))
+    return sorted(parts.values(), key=lambda part: (part.waits, part.score - part.points))
 
 
 class FeedbackPage(HTMLExporter):
