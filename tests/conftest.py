@@ -66,9 +66,9 @@ def _own_cache(tmp_path_factory):
         yield
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _figures_closed():
-    """What a test has drawn is closed after it: matplotlib warns of many open figures, whoever opened them."""
+    """What a file's tests have drawn is closed after them: matplotlib warns of many, whoever opened them."""
     yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
