@@ -198,7 +198,7 @@ def test_panels_of_blocks_say_whose_they_are_and_what_is_measured(said, monkeypa
     drawn = []
     monkeypatch.setattr(finetuning, "show", lambda figure, alt: drawn.append(figure))
     finetuning.show_blocks(table([[60, 70, 90]] * 2, [[70, 75, 74]] * 2, 50), [0, 1, 3], claims=False)
-    titles = [ax.get_title(loc="left") for ax in drawn[0].axes]
+    titles = [ax.get_title(loc="left") or ax.get_title() for ax in drawn[0].axes]
     assert titles == ["digits (frozen, cut at b1 at best)", "windows (frozen, cut at b1 at best)"]
     assert {ax.get_ylabel() for ax in drawn[0].axes} == {"test accuracy (%), 95 % interval"}
 
