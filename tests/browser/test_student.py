@@ -98,7 +98,7 @@ def test_looks_at_a_picture_of_ones_own_with_the_explorer(page, url, tmp_path):
 def test_stops_a_training_at_the_dashboard(page, url):
     notebook = Notebook(page, url, "notebooks/06_fine_tuning.ipynb")
     cell = notebook.cell("watch = dashboard(")
-    notebook.replace(cell, "epochs = 3 if FAST else 5", "epochs = 10_000")
+    notebook.replace(cell, "epochs, draws = (3, 2) if FAST else (5, 3)", "epochs, draws = 10_000, 3")
     cell = notebook.cell("watch = dashboard(")
     notebook.run_above(cell)
     cell.locator(".cm-content").click()
