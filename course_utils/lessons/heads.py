@@ -84,9 +84,9 @@ def show_losses(by_heart: dict[str, list], cured: dict[str, list]) -> None:
         f"validation loss is {min(cured['val_loss']):.2f}.",
     )
     claim(
-        "The validation loss turns up while the training loss goes on falling: overfitting.",
-        valid[-1] > valid[lowest] and train[-1] < train[lowest],
-        f"{valid[lowest]:.2f} in epoch {lowest + 1}, {valid[-1]:.2f} in the end",
+        "In the end the loss on the validation pictures is larger than that on the training pictures: overfitting.",
+        valid[-1] > train[-1],
+        f"{valid[-1]:.2f} against {train[-1]:.3f}; it was lowest in epoch {lowest + 1} of {len(valid)}",
     )
 
 
