@@ -54,7 +54,7 @@ def show_answers(target: Target, pictures: np.ndarray, labels: np.ndarray, ways:
     real = ", ".join(target.class_names[k] for k in kinds)
     figures.show(figure, f"Test pictures of {real}, under the names that each network gives them. Right: {told}.")
     first, last = score.values()
-    claim("The frozen network with a new head leads by more than 20 points.", first - last > 20, told)
+    claim("The frozen network with a new head leads by more than 10 points.", first - last > 10, told)
 
 
 def show_bill(source: Source, mine: int, seen: int, seconds: float, pace: float, classes: int) -> None:
