@@ -12,6 +12,19 @@ CYCLE = (BLUE, ORANGE, GREEN, PINK, SKY, VERMILION, GREY, "black")
 MARKS = "osD^vPX*"
 # Of levels that coincide, each still shows between the dashes of the others.
 LEVELS = tuple({"color": c, "ls": (3.5 * k, (3.5, 7)), "lw": 2} for k, c in enumerate((VERMILION, "black", SKY)))
+# For names in letters that DejaVu does not have, what systems come with.
+MORE_FONTS = (
+    *(
+        "Noto Sans CJK JP",
+        "Noto Sans CJK SC",
+        "Noto Sans",
+        "Noto Sans Devanagari",
+        "Noto Sans Thai",
+        "Noto Sans Bengali",
+    ),
+    *("Yu Gothic", "Microsoft YaHei", "Malgun Gothic", "Nirmala UI", "Leelawadee UI", "Segoe UI Emoji"),
+    *("Hiragino Sans", "PingFang SC", "Arial Unicode MS", "Apple SD Gothic Neo", "WenQuanYi Micro Hei"),
+)
 WIDTH = 8.0  # inches: the width of every figure
 
 
@@ -19,13 +32,16 @@ def use_style() -> None:
     """Set matplotlib's defaults for all figures of the course."""
     import matplotlib.pyplot as plt
     from cycler import cycler
+    from matplotlib.font_manager import fontManager
 
+    there = set(fontManager.get_font_names())
     plt.rcParams.update(
         {
             "figure.figsize": (WIDTH, 3.8),
             "figure.dpi": 100,
             "figure.constrained_layout.use": True,
             "figure.facecolor": "white",
+            "font.family": ["DejaVu Sans", *(name for name in MORE_FONTS if name in there)],
             "font.size": 10,
             "axes.prop_cycle": cycler(color=CYCLE),
             "axes.spines.top": False,

@@ -1,6 +1,7 @@
 """Where the course's folder is, how a file in it is told, and how one is written whole."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,3 +41,8 @@ def written_whole(path: Path) -> Iterator[Path]:
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def printable(name: str) -> str:
+    """A file's name as it can be printed: bytes that are no text as \\xe9, line ends and other controls as blanks."""
+    return re.sub(r"[\x00-\x1f\x7f]", " ", os.fsencode(name).decode("utf-8", "backslashreplace"))

@@ -182,6 +182,25 @@ def test_damaged_cache(monkeypatch, tmp_path):
     told(doctor.check_cache, "1 damaged", "half.h5")
 
 
+@pytest.mark.parametrize("way", ["a file", "no right"])
+def test_a_cache_that_cannot_be_written(monkeypatch, tmp_path, way):
+    place = tmp_path / "home" / "keras"
+    place.parent.mkdir()
+    if way == "a file":
+        place.write_text("")
+    else:
+        monkeypatch.setattr(doctor.os, "access", lambda folder, _: Path(folder) != place.parent)
+    monkeypatch.setenv("KERAS_HOME", str(place))
+    told(doctor.check_cache, f"cannot be written to {place if way == 'a file' else place.parent}", "KERAS_HOME")
+
+
+def test_a_folder_of_data_that_is_not_there(monkeypatch, tmp_path):
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "gone"))
+    told(doctor.check_data, f"COURSE_DATA names {tmp_path / 'gone'}")
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    assert doctor.check_data().fine
+
+
 def test_a_fault_that_nobody_thought_of_is_said_and_the_others_are_looked_at(monkeypatch):
     def fails(_):
         raise ValueError("no such device\nat all")

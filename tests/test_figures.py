@@ -121,6 +121,15 @@ def _closed(_style):
         plt.close(number)
 
 
+def test_names_in_other_letters_take_a_font_that_the_system_has(monkeypatch):
+    from matplotlib.font_manager import fontManager
+
+    monkeypatch.setattr(fontManager, "get_font_names", lambda: ["Arial", "Noto Sans Thai", "Yu Gothic"])
+    with plt.rc_context():
+        figures.use_style()
+        assert plt.rcParams["font.family"] == ["DejaVu Sans", "Noto Sans Thai", "Yu Gothic"]
+
+
 @pytest.fixture(params=DRAWN, scope="module")
 def figure(request):
     """Each figure, drawn once."""

@@ -363,6 +363,18 @@ def test_numbers_of_which_nobody_knows_the_white_are_no_pictures(tmp_path, capsy
     assert "known to be white were left out, 6 of them (a 6 of 10): a/numbers0.tif" in capsys.readouterr().out
 
 
+def test_twelve_bits_in_a_file_of_sixteen_are_told_as_nearly_black(tmp_path, capsys):
+    write(tmp_path, {"a": 4, "b": 4})
+    for k in range(2):
+        numbers = np.random.default_rng(k).integers(0, 4096, (20, 20)).astype("uint16")
+        Image.fromarray(numbers).save(tmp_path / "a" / f"dim{k}.png")
+        Image.fromarray(16 * numbers).save(tmp_path / "b" / f"bright{k}.png")
+    folder_target(tmp_path, side=16)
+    assert "Nearly black are 2 of the pictures: a/dim0.png, a/dim1.png. If" in capsys.readouterr().out
+    folder_target(tmp_path, side=16)
+    assert "Nearly black are 2" in capsys.readouterr().out  # also when nothing is read anew
+
+
 def test_a_note_in_the_place_of_a_picture_is_told(tmp_path, capsys):
     write(tmp_path, {"a": 4, "b": 4})
     (tmp_path / "a" / "00.jpg").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")

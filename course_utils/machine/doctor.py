@@ -263,6 +263,10 @@ def check_cache() -> Finding:
     from ..store import downloads, weights
 
     place = weights.weights_folder()
+    there = next(folder for folder in (place, *place.parents) if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        told = f"Models that are fetched cannot be written to {with_tilde(there)}"
+        return Finding("Weights", f"{told}: set the variable KERAS_HOME to a folder of your own.", fine=False)
     files = sorted(place.glob("*.h5"))
     damaged = [file.name for file in files if not downloads.intact(file)]
     if damaged:
@@ -294,6 +298,9 @@ def check_data() -> Finding:
     """Which data are there that do not come with the course."""
     from ..store import datasets, weights
 
+    if (own := os.environ.get("COURSE_DATA")) and not Path(own).is_dir():
+        told = f"The variable COURSE_DATA names {own}, where no folder is: correct or unset it."
+        return Finding("Data", told, fine=False)
     have = "; ".join(f"{name}: {'there' if datasets.there(d) else 'not there'}" for name, d in datasets.DATA.items())
     return Finding("Data", f"{have} (`course fetch --data` brings them, in {with_tilde(weights.data_folder())})")
 

@@ -14,7 +14,7 @@ from ..errors import BadInputSize, BadTarget
 from .kept import check_room, read_files, reordered
 from .labelled import Target
 from .listing import given_split, labelled_files, loose_pictures, opened
-from .report import first_few, named_folders, report_counts, report_faults, report_unclear
+from .report import first_few, named_folders, report_counts, report_dark, report_faults, report_unclear
 
 
 def folder_target(path: str | Path, seed: int = 0, side: int = 224, test_share: float = 0.25) -> Target:
@@ -27,9 +27,9 @@ def folder_target(path: str | Path, seed: int = 0, side: int = 224, test_share: 
     a dot are ignored, and what systems put beside pictures. Pictures in no class's folder are named and left aside.
 
     Each picture is read by `read_picture`, uint8 (side, side, 3), and only that is kept. Damaged files are left out,
-    and named. So are pictures of exactly the same pixels as another one, before a split is drawn here; in a given
-    split, test pictures that stand among the training pictures too are leakage, which is said, and they stay. A picture
-    that stands in two classes is left out of both.
+    and named; so are masks that are called after a picture beside them, and, before a split is drawn here, pictures of
+    exactly the same pixels as another one. In a given split, test pictures that stand among the training pictures too
+    are leakage, which is said, and they stay. A picture that stands in two classes is left out of both.
 
     Raises `BadTarget` for a path that is no such folder or holds too little, `BadInputSize` for an impossible `side`.
     """
@@ -43,7 +43,8 @@ def folder_target(path: str | Path, seed: int = 0, side: int = 224, test_share: 
     names = tuple(sorted({label for _, label in found.pictures}))
     check_room(path, len(found.pictures), side, copied=not given)
 
-    pictures, files, broken, hashes = read_files(path, found.pictures, side)
+    kept = read_files(path, found.pictures, side)
+    pictures, files, hashes = kept.pictures, kept.files, kept.hashes
     index = {name: k for k, name in enumerate(names)}
     labels = np.array([index[label] for _, label in files], "int64")
     first = _first_of_its_pixels(hashes)
@@ -67,7 +68,8 @@ def folder_target(path: str | Path, seed: int = 0, side: int = 224, test_share: 
     _check_counts(path, names, *counts)
     report_counts(path, names, *counts, how)
     same_files = {files[k][0]: files[same][0] for k, same in copies.items()}
-    report_faults(path, found, broken, same_files, bool(given))
+    report_faults(path, found, kept.broken, same_files, bool(given))
+    report_dark(path, kept.dark)
     report_unclear(path, [files[k][0] for k in sorted(unclear)])
     if not given or unclear:  # one part after the other, so that each is a slice of a mapped file
         order = np.concatenate([train, test])

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,20 @@ from ..root import with_tilde
 from ..store.cache import cached_arrays, fingerprint, mapped_rows, results_folder
 from .listing import Labelled
 from .reading import read_picture
+
+_DARK = 16  # of 255: where nothing is brighter, nothing can be seen
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The pictures that can be read, uint8 (n, side, side, 3), the files that they are from and their SHA-256 (n,); of
+    these files those in which nothing can be seen; the files that cannot be read."""
+
+    pictures: np.ndarray
+    files: Labelled
+    hashes: list[str]
+    dark: Labelled
+    broken: Labelled
 
 
 def check_room(path: Path, pictures: int, side: int, copied: bool) -> None:
@@ -29,23 +44,19 @@ def check_room(path: Path, pictures: int, side: int, copied: bool) -> None:
         )
 
 
-def read_files(path: Path, files: Labelled, side: int) -> tuple[np.ndarray, Labelled, Labelled, list[str]]:
-    """The pictures that can be read, the files that they are from, the files that cannot, and the pictures' SHA-256.
-
-    Pictures are uint8 (n, side, side, 3). A file is read again only after it has changed.
-    """
-    key = fingerprint("pictures 2", int(side), [_stamp(file.resolve()) for file, _ in files])
+def read_files(path: Path, files: Labelled, side: int) -> Kept:
+    """What is in picture files. A file is read again only after it has changed."""
+    key = fingerprint("pictures 3", int(side), [_stamp(file.resolve()) for file, _ in files])
     reader = _Reader([file for file, _ in files], side, path.resolve().name)
     pictures = mapped_rows(_name("folder", path, side), key, (side, side, 3), "uint8", reader.pictures)
-    hashes = cached_arrays(key, reader.hashes)["hashes"].tolist()
-    whole: Labelled = []
-    broken: Labelled = []
-    for (file, name), value in zip(files, hashes, strict=True):
-        if value:
-            whole.append((file, name))
-        else:
-            broken.append((file, name))
-    return pictures, whole, broken, [value for value in hashes if value]
+    known = cached_arrays(key, reader.known)
+    hashes, whole = known["hashes"].tolist(), known["hashes"] != ""
+
+    def those(where: np.ndarray) -> Labelled:
+        return [files[k] for k in np.flatnonzero(where)]
+
+    dark = those(whole & (known["brightest"] < _DARK))
+    return Kept(pictures, those(whole), [value for value in hashes if value], dark, those(~whole))
 
 
 def reordered(path: Path, pictures: np.ndarray, hashes: list[str], order: np.ndarray, side: int) -> np.ndarray:
@@ -56,11 +67,11 @@ def reordered(path: Path, pictures: np.ndarray, hashes: list[str], order: np.nda
 
 
 class _Reader:
-    """Reads picture files, and remembers the SHA-256 of each one's pixels, "" where it is damaged."""
+    """Reads picture files, and remembers of each its SHA-256, "" where it is damaged, and its brightest number."""
 
     def __init__(self, files: list[Path], side: int, label: str):
         self._files, self._side, self._label = files, side, label
-        self._hashes: dict[Path, str] = {}
+        self._known: dict[Path, tuple[str, int]] = {}
 
     def pictures(self) -> Iterator[np.ndarray]:
         """The pictures that can be read, one by one."""
@@ -69,21 +80,22 @@ class _Reader:
             if picture is not None:
                 yield picture
 
-    def hashes(self) -> dict[str, np.ndarray]:
-        """One for each file, in their order."""
-        unread = [file for file in self._files if file not in self._hashes]
-        if unread:  # the pictures are kept, and their hashes are not
+    def known(self) -> dict[str, np.ndarray]:
+        """`hashes` and `brightest`, one for each file, in their order."""
+        unread = [file for file in self._files if file not in self._known]
+        if unread:  # the pictures are kept, and this is not
             for file in bar(unread, label=self._label, unit="pictures"):
                 self._read_one(file)
-        return {"hashes": np.array([self._hashes[file] for file in self._files])}
+        hashes, brightest = zip(*(self._known[file] for file in self._files), strict=True)
+        return {"hashes": np.array(hashes), "brightest": np.array(brightest)}
 
     def _read_one(self, file: Path) -> np.ndarray | None:
         try:
             picture = read_picture(file, self._side)
         except BadPictures:
-            self._hashes[file] = ""
+            self._known[file] = "", 0
             return None
-        self._hashes[file] = hashlib.sha256(picture).hexdigest()
+        self._known[file] = hashlib.sha256(picture).hexdigest(), int(picture.max())
         return picture
 
 

@@ -1,7 +1,6 @@
 """Which picture files a folder holds: one folder for each class, with or without a split into training and test."""
 
 import os
-import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -9,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import BadTarget
+from ..root import printable
+from .masks import check_no_masks, masks_among
 from .reading import ENDINGS
 
 _ROLES = {"train": ("train",), "validation": ("val", "dev"), "test": ("test",)}  # what the names of parts have in them
@@ -30,9 +31,11 @@ class Split:
 
 @dataclass
 class Found:
-    """What lies in folders of classes: pictures, other files, classes without pictures, pictures of no class."""
+    """What lies in folders of classes: pictures, masks of them, other files, classes without pictures, pictures of no
+    class."""
 
     pictures: Labelled = field(default_factory=list)
+    masks: Labelled = field(default_factory=list)
     others: Labelled = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
     loose: list[Path] = field(default_factory=list)
@@ -105,11 +108,6 @@ def class_name(folder: Path) -> str:
     return unicodedata.normalize("NFC", printable(folder.name))
 
 
-def printable(name: str) -> str:
-    """A file's name as it can be printed: bytes that are no text as \\xe9, line ends and other controls as blanks."""
-    return re.sub(r"[\x00-\x1f\x7f]", " ", os.fsencode(name).decode("utf-8", "backslashreplace"))
-
-
 def labelled_files(roots: list[Path], tests: list[Path]) -> Found:
     """What the class folders in each of `roots` and then of `tests` hold, and the pictures beside these folders.
 
@@ -120,17 +118,22 @@ def labelled_files(roots: list[Path], tests: list[Path]) -> Found:
     spelling: dict[str, str] = {}
     for root in roots + tests:
         here: set[str] = set()
+        pictures: dict[Path, list[Path]] = {}
         found.loose += loose_pictures(root)
         for folder in _folders(root):
             name = spelling.setdefault(class_name(folder).casefold(), class_name(folder))
             files = list(files_within(folder))
-            own = [(file, name) for file in files if _is_picture(file)]
+            pictures[folder] = list(filter(_is_picture, files))
+            masks = masks_among(pictures[folder])
+            own = [(file, name) for file in pictures[folder] if file not in masks]
             found.pictures += own
+            found.masks += [(file, name) for file in sorted(masks)]
             found.others += [(file, name) for file in files if not _is_picture(file)]
             if own:
                 here.add(name)
             elif files:
                 found.empty.append(name)
+        check_no_masks(root, pictures)
         _check_classes(root, here, root in tests)
     return found
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .listing import Found, Labelled, printable
+from ..root import printable
+from .listing import Found, Labelled
 from .reading import ENDINGS, fault
 
 _FEW = 5  # files or classes that are named
@@ -21,7 +22,7 @@ def report_counts(path: Path, names: tuple[str, ...], train: np.ndarray, test: n
 
 def report_faults(path: Path, found: Found, broken: Labelled, copies: dict[Path, Path], given: bool) -> None:
     """What was left out, with the classes that lost it; `copies` maps files to those that they are copies of."""
-    every = Counter(name for _, name in found.pictures + found.others)
+    every = Counter(name for _, name in found.pictures + found.masks + found.others)
 
     def some(files: Iterable[Path]) -> str:
         return first_few([printable(file.relative_to(path).as_posix()) for file in files], _FEW)
@@ -36,6 +37,8 @@ def report_faults(path: Path, found: Found, broken: Labelled, copies: dict[Path,
 
     if found.loose:
         print(f"Pictures in no class's folder were left aside, {len(found.loose)} of them: {some(found.loose)}.")
+    if found.masks:
+        print(f"Masks of pictures beside them, by their names, were left aside, {named(found.masks)}.")
     if found.others:
         kinds = ", ".join(sorted({printable(file.suffix.lower()) or "no ending" for file, _ in found.others}))
         print(
@@ -59,6 +62,16 @@ def report_faults(path: Path, found: Found, broken: Labelled, copies: dict[Path,
             )
         else:
             print(f"Copies were left out, so that none is in training and test, {which}.")
+
+
+def report_dark(path: Path, files: Labelled) -> None:
+    """That nothing can be seen in these pictures."""
+    if files:
+        which = first_few([printable(file.relative_to(path).as_posix()) for file, _ in files], _FEW)
+        print(
+            f"Nearly black are {len(files)} of the pictures: {which}. If they hold 12 bits in files of 16, as some "
+            "microscopes and scanners write them, save them again with white as the largest number."
+        )
 
 
 def report_unclear(path: Path, files: list[Path]) -> None:
