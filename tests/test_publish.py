@@ -3,10 +3,12 @@
 import re
 import shutil
 import sys
+import time
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
 import nbformat
+import psutil
 import pytest
 from conftest import ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell
@@ -62,7 +64,7 @@ def built(tmp_path_factory, small_notebook):
     (made / "notebooks").mkdir()
     (made / "notebooks" / "03_gone.html").write_text("of an earlier run", "utf-8")
     cells = []
-    ran = [running.run_page(path, "embedded", lambda: cells.append(1)) for path in sorted(folder.glob("*.ipynb"))]
+    ran = running.run_pages(sorted(folder.glob("*.ipynb")), "embedded", lambda: cells.append(1))
     told = running.report(ran, "embedded", running.demonstrate(grade, made), made)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(site, "_reference", lambda: "# Reference\n")  # of every module, it takes its time
@@ -71,6 +73,21 @@ def built(tmp_path_factory, small_notebook):
     return SimpleNamespace(
         folder=made, problems=[page.problem for page in ran], cells=len(cells), pages=pages, index=read(index)
     )
+
+
+def test_whoever_ends_the_run_ends_its_kernels(tmp_path, small_notebook):
+    def end():
+        raise KeyboardInterrupt
+
+    for name, code in (("00_quick", "1"), ("01_long", "import time; time.sleep(300)")):
+        notebook = small_notebook()
+        notebook.cells = [new_code_cell(code)]
+        nbformat.write(notebook, tmp_path / f"{name}.ipynb")
+    before, start = set(psutil.Process().children()), time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        running.run_pages(sorted(tmp_path.glob("*.ipynb")), "embedded", end)
+    assert time.monotonic() - start < 150
+    assert set(psutil.Process().children()) <= before
 
 
 def test_pictures_keep_their_alt_text(built):

@@ -56,7 +56,7 @@ def build(ctx, source):
     first = write([running.stored(path) for path in paths], running.STORED)
     click.echo(f"Open {shown(first)} in a browser: it has the notebooks as they are stored, until they have run here.")
     with bar(total=_cells(paths), label="Notebooks", unit="cells") as progress:
-        ran = [running.run_page(path, source, progress.update) for path in paths]
+        ran = running.run_pages(paths, source, progress.update)
     graded = running.demonstrate(ctx.obj(), folder)
     write(ran, running.report(ran, source, graded, folder))
     for page in ran:

@@ -250,13 +250,25 @@ def test_settings_that_cannot_be_read_are_told_in_one_sentence(tmp_path, setting
             step(course, "ps")
 
 
-def test_an_exception_of_the_assignments_own_is_the_one_that_its_tests_expect(tmp_path):
+OWN = {
+    "plain": ("class Refused(Exception):\n    pass", "Refused('no')"),
+    "a ValueError": ("class Refused(ValueError):\n    code = 7", "Refused('no')"),
+    "of two parts": (
+        "class Refused(Exception):\n    def __init__(self, a, b):\n        super().__init__(a + b)",
+        "Refused('n', 'o')",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", OWN)
+def test_an_exception_of_the_assignments_own_is_the_one_that_its_tests_expect(tmp_path, kind):
+    given, raised = OWN[kind]
     source = assignment(
-        "def f():\n    raise Refused('no')",
+        f"def f():\n    raise {raised}",
         "told = ''\ntry:\n    f()\nexcept Refused as problem:\n    told = str(problem)\nassert told == 'no'",
-        cell("given", "class Refused(Exception):\n    pass", **READ_ONLY),
+        cell("given", given, **READ_ONLY),
     )
-    assert graded(tmp_path / "ps", source, kernel=honest.UNSAFE)[0] == 2  # it is our own
+    assert graded(tmp_path / "ps", source)[0] == 2
 
 
 def test_a_right_assignment_is_tried_once_and_a_changed_source_is_noticed(tmp_path, inline, monkeypatch):
