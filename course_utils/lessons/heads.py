@@ -79,8 +79,8 @@ def show_losses(by_heart: dict[str, list], cured: dict[str, list]) -> None:
     axes[1].legend()
     figures.show(
         figure,
-        f"Losses over epochs. Left, the validation loss is lowest at epoch {lowest + 1} and rises from "
-        f"{valid[lowest]:.2f} to {valid[-1]:.2f}, the training loss ends at {train[-1]:.3f}. Right, the best "
+        f"Losses over epochs. Left, the validation loss is lowest at epoch {lowest + 1} with {valid[lowest]:.2f} and "
+        f"ends at {valid[-1]:.2f}, the training loss ends at {train[-1]:.3f}. Right, the best "
         f"validation loss is {min(cured['val_loss']):.2f}.",
     )
     claim(

@@ -112,7 +112,7 @@ def test_losses_are_drawn_over_epochs(told, shown):
     valid = [1.8, 1.2, 0.813, 0.9, 1.0, 1.1, 1.2, 1.31]
     heads.show_losses({"loss": TRAIN, "val_loss": valid}, CURED)
     ((figure, alt),) = shown
-    assert "lowest at epoch 3 and rises from 0.81 to 1.31, the training loss ends at 0.011" in alt
+    assert "lowest at epoch 3 with 0.81 and ends at 1.31, the training loss ends at 0.011" in alt
     assert "best validation loss is 0.66" in alt
     left, right = figure.axes
     assert [ax.get_title(loc="left") for ax in (left, right)] == ["Learned by heart", "With augmentation and dropout"]
