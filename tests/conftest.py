@@ -11,6 +11,9 @@ REAL_DATA = Path(os.environ.get("COURSE_DATA") or ROOT.parent / "shared" / "data
 
 # Before anything imports Keras or matplotlib: no cache of the user's decides a test, and no window opens.
 os.environ["MPLBACKEND"] = "agg"
+if "PYTEST_XDIST_WORKER" in os.environ:  # a worker on each core: threads of their own would only wait for each other
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
+        os.environ.setdefault(name, "1")
 
 
 # Files that take longest are started first, so that no worker is left alone with one at the end.
