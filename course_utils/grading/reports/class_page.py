@@ -29,6 +29,7 @@ def write_page(results: ClassResults, file: Path) -> None:
         "figures": _figures(results, scores),
         "doubts": doubts(results),
         "looks": sorted((s for s in handed if s.noticed), key=lambda s: list(State).index(s.state), reverse=True),
+        "late": [submission for submission in handed if submission.late],
         "waiting": sum(submission.by_hand for submission in handed),
         "bad": NEEDS_A_LOOK,
         "least": _LEAST,
