@@ -96,6 +96,23 @@ def report(assignment, file):
 
 
 @click.command()
+@click.argument("assignment")
+@click.option(
+    "--to", "file", type=click.Path(path_type=Path, dir_okay=False), help="Default: results/ASSIGNMENT-similar.html."
+)
+def similar(assignment, file):
+    """Write a page of students whose code is alike, side by side: reasons to ask, and no proof.
+
+    Names, comments and the order of cells do not count, nor does the assignment's own code. Nothing is run.
+    """
+    from .course import instructor
+
+    written, says = instructor.write_similarity(chosen_course(), assignment, file)
+    click.echo("\n".join(says))
+    click.echo(f"{shown(written)}: open it in a browser. It names students, so keep it among those who teach.")
+
+
+@click.command()
 @click.argument("system", type=click.Choice(["canvas", "moodle"]))
 @click.argument("assignments", nargs=-1)
 @click.option("--roster", type=click.Path(dir_okay=False), help="For Canvas: the CSV file that its gradebook exported.")
@@ -153,4 +170,4 @@ def release():
     click.echo(f"{shown(file)}: {len(names)} files, {file.stat().st_size / 2**20:.1f} MB. Give it to your students.")
 
 
-COMMANDS = (audit, collect, *DEADLINES, export, generate, give_back, grade, release, report)
+COMMANDS = (audit, collect, *DEADLINES, export, generate, give_back, grade, release, report, similar)

@@ -84,6 +84,24 @@ def write_report(course: Path, assignment: str, file: Path | None = None) -> Pat
     return file
 
 
+def write_similarity(course: Path, assignment: str, file: Path | None = None) -> tuple[Path, list[str]]:
+    """Write the page of students whose code is alike, by default into `results`; its path, and what was found in words.
+
+    Raises `GradingFailed` where there are not two students to compare.
+    """
+    from ..reports.similarity import alike
+    from ..reports.similarity_page import write_similarity_page
+
+    with pipeline.open_course(course, own_exchange=False) as api:
+        file = file or course / "results" / f"{assignment}-similar.html"
+        found = alike(Batch(api, assignment))
+        write_similarity_page(found, file)
+    says = [f"{' and '.join(pair.students)}: {100 * pair.share:.0f} %" for pair in found.pairs[:10]]
+    says += [f"and {len(found.pairs) - 10} more pairs"] if len(found.pairs) > 10 else []
+    says += [f"Not compared: {student}. {why}" for student, why in found.left_out.items()]
+    return file, [f"{found.compared} students compared, {len(found.pairs)} pairs alike.", *says]
+
+
 def export_grades(course: Path, system: str, assignments: tuple[str, ...], file: Path, roster: str | None) -> list[str]:
     """Write grades as `system`, "canvas" or "moodle", imports them, and say what was written and what is not final.
 
