@@ -315,6 +315,19 @@ def test_what_cannot_be_is_told_and_changes_nothing(course):
             read_waiting(course, "tiny")
 
 
+def test_a_due_date_may_come_before_the_first_release(course):
+    shutil.copytree(course / "source" / "tiny", course / "source" / "new")
+    with opened(course) as api:
+        assert changes.set_due(api, "new", "2030-05-01 23:59")[0].startswith("new is due Wednesday")
+    for student in ("ann", "bob"):
+        shutil.copytree(course / "source" / "tiny", course / "submitted" / student / "new")
+    with complains(GradingFailed, "'new'", "course generate new"):
+        instructor.grade_class(course, "new")
+    with opened(course) as api:
+        cells = nbformat.read(pipeline.generate(api, "new") / "tiny.ipynb", as_version=4).cells
+    assert "23:59 (Europe/Berlin" in cells[0].source
+
+
 def test_the_commands_and_a_group_by_its_roster(course, monkeypatch):
     monkeypatch.chdir(course)
 

@@ -22,9 +22,10 @@ def set_due(api: NbGraderAPI, assignment: str, when: str) -> list[str]:
     """
     check_name(assignment)
     check_settings(api)
-    there = due_date(api, assignment)
+    new = Path(api.coursedir.format_path(api.coursedir.source_directory, ".", assignment)).is_dir()
+    there = due_date(api, assignment, may_be_new=new)
     given = None if when.strip().casefold() == "none" else parse_due(when, course_zone(api.config))
-    if given is None and (who := " ".join(granted(api, assignment))):
+    if there and given is None and (who := " ".join(granted(api, assignment))):
         raise GradingFailed(
             f"{assignment} keeps its due date, as some have an extension of it: take these back first (course extend "
             f"{assignment} {who} --days 0)."

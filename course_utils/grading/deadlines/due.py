@@ -20,12 +20,14 @@ from .penalty import LatePenalty
 _EXAMPLE = '"2030-05-01 23:59" or "2030-05-01 23:59 Europe/Berlin"'
 
 
-def due_date(api: NbGraderAPI, assignment: str) -> datetime | None:
-    """The due date in the gradebook, as UTC without a zone. Raises `GradingFailed`."""
+def due_date(api: NbGraderAPI, assignment: str, may_be_new: bool = False) -> datetime | None:
+    """The due date in the gradebook, as UTC without a zone; one that `may_be_new` has none. Raises `GradingFailed`."""
     try:
         with api.gradebook as gradebook:
             return gradebook.find_assignment(assignment).duedate
     except MissingEntry:
+        if may_be_new:
+            return None
         raise GradingFailed(
             f"The gradebook has no '{assignment}': check the name, or run `course generate {assignment}` first."
         ) from None

@@ -59,7 +59,8 @@ def write_html(template: str, told: dict, file: Path) -> None:
     )
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(environment.get_template(template).render(told), "utf-8")
+        page = environment.get_template(template).render(told)
+        file.write_bytes(page.encode(errors="replace"))  # a student's text may hold half of a pair of surrogates
     except OSError as problem:
         why = problem.strerror or problem
         raise GradingFailed(f"{file} could not be written ({why}): give another --to.") from None

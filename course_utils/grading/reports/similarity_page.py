@@ -24,6 +24,5 @@ def write_similarity_page(found: Alike, file: Path) -> None:
 
 
 def _plain(text: str) -> str:
-    """A text that can be written, and in which no invisible sign turns the order of what is read."""
-    told = re.sub(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]", lambda sign: f"\\u{ord(sign[0]):04x}", text)
-    return told.encode(errors="replace").decode()
+    """A text in which no invisible sign turns the order of what is read."""
+    return re.sub(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]", lambda sign: f"\\u{ord(sign[0]):04x}", text)
