@@ -50,7 +50,7 @@ def renamed(code: str, rng: random.Random) -> str:
     lines = code.split("\n")
     tokens = list(tokenize.generate_tokens(io.StringIO(code).readline))
     for before, token, after in reversed(list(zip(tokens, tokens[1:], tokens[2:], strict=False))):
-        argument = after.string == "=" and before.string in "(,"
+        argument = after.string == "=" and before.string in ("(", ",")
         if token.type == tokenize.NAME and before.string != "." and not argument and token.string in names:
             (row, column), (_, end) = token.start, token.end
             lines[row - 1] = lines[row - 1][:column] + names[token.string] + lines[row - 1][end:]

@@ -107,7 +107,7 @@ def alike_pairs(codes: Mapping[str, str], given: str = "") -> Iterator[Pair]:
     if common := {passage for passage, had in many.items() if had > max(COMMON, len(codes) / 3)}:
         ignored = np.array(sorted(ignored | common))
         found = {student: fingerprint(student, code, ignored) for student, code in codes.items()}
-    for first, second in combinations(sorted(codes), 2):
+    for first, second in bar(list(combinations(sorted(codes), 2)), label="comparing", unit="pairs"):
         shared, shares, slices = compare_files(found[first], found[second])
         if shared >= _LEAST and max(shares) >= ALIKE:
             pieces = tuple(_pieces(codes[who], where) for who, where in zip((first, second), slices, strict=True))
