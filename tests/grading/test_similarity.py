@@ -160,7 +160,7 @@ def test_a_collected_class_is_compared_by_the_command_before_it_is_graded(course
     done = CliRunner().invoke(cli.main, ["similar", "tiny"])
     assert done.exit_code == 0, done.output
     lines = done.output.splitlines()
-    assert lines[0] == "4 students compared, 1 pairs alike."
+    assert lines[0] == "4 students compared; pairs alike: 1."
     assert lines[1].startswith("ann and bob: 9") or lines[1] == "ann and bob: 100 %"
     assert [line for line in lines if line.startswith("Not compared: eve. More than 200,000")]
     assert [line for line in lines if line.startswith("Not compared: fay. There is no code")]

@@ -99,7 +99,7 @@ def write_similarity(course: Path, assignment: str, file: Path | None = None) ->
     says = [f"{' and '.join(pair.students)}: {100 * pair.share:.0f} %" for pair in found.pairs[:10]]
     says += [f"and {len(found.pairs) - 10} more pairs"] if len(found.pairs) > 10 else []
     says += [f"Not compared: {student}. {why}" for student, why in found.left_out.items()]
-    return file, [f"{found.compared} students compared, {len(found.pairs)} pairs alike.", *says]
+    return file, [f"{found.compared} students compared; pairs alike: {len(found.pairs)}.", *says]
 
 
 def export_grades(course: Path, system: str, assignments: tuple[str, ...], file: Path, roster: str | None) -> list[str]:
