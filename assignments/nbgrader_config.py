@@ -7,7 +7,6 @@ from pathlib import Path
 
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbgrader.preprocessors import (
-    AssignLatePenalties,
     CheckCellMetadata,
     ClearOutput,
     DeduplicateIds,
@@ -19,7 +18,14 @@ from nbgrader.preprocessors import (
     SaveAutoGrades,
 )
 
-from course_utils.grading.nbgrader import Explain, FeedbackPage, HonestExecute, Repair
+from course_utils.grading.nbgrader import (
+    Explain,
+    FeedbackPage,
+    HonestExecute,
+    LatePenalties,
+    Repair,
+    ShowDueDate,
+)
 
 c = get_config()  # noqa: F821 - nbgrader provides it
 
@@ -51,10 +57,17 @@ c.Autograde.autograde_preprocessors = [
     IgnorePattern,
     LimitOutput,
     SaveAutoGrades,
-    AssignLatePenalties,
+    LatePenalties,
     CheckCellMetadata,
 ]
 c.HonestExecute.timeout = 60  # seconds for one cell
+
+# The zone in which due dates are typed and shown, and what being late costs; "" for nothing.
+c.NbGraderAPI.timezone = "UTC"
+c.LatePenalty.per_day = ""  # for each day begun: "10%" of the points got, or "2" points
+c.LatePenalty.most = ""  # at most "50%", or "6" points; "" for all
+c.LatePenalty.grace = 0  # minutes that cost nothing
+c.GenerateAssignment.preprocessors.append(ShowDueDate)
 
 # nbgrader gives 0 points to a test cell with anything on stderr. A warning is not a wrong
 # answer: errors raise.

@@ -12,7 +12,7 @@ import click
 from .errors import CourseError, lessons_only
 
 ROOMS = ("machine", "authoring", "grading")
-_LAB = ("jupyterlab", "nbgrader", "papermill", "distributed")  # some of what lessons alone do not need
+_LAB = ("jupyterlab", "nbgrader", "papermill", "distributed", "copydetect")  # some of what lessons alone do not need
 
 
 class _Course(click.Group):

@@ -1,18 +1,13 @@
 """The commands of those who teach: `course generate`, `collect`, `grade`, `report`, `return`, `export`, `audit`,
-`release`."""
+`release`, and those for deadlines."""
 
 from pathlib import Path
 
 import click
 
 from ..root import course_root, shown
-
-
-def _course() -> Path:
-    """The nbgrader course in this folder, or the one of this project where there is none."""
-    from . import ASSIGNMENTS
-
-    return Path.cwd() if Path("nbgrader_config.py").is_file() else ASSIGNMENTS
+from . import chosen_course
+from .course.commands import COMMANDS as DEADLINES
 
 
 @click.command()
@@ -25,7 +20,7 @@ def generate(assignment):
     """
     from .course.author import generate_checked
 
-    click.echo(f"{shown(generate_checked(_course(), assignment))}: for students; its tests were tried.")
+    click.echo(f"{shown(generate_checked(chosen_course(), assignment))}: for students; its tests were tried.")
 
 
 @click.command()
@@ -44,7 +39,7 @@ def collect(assignment, download, roster):
     """
     from .course import instructor
 
-    done = instructor.collect_download(_course(), assignment, download, roster)
+    done = instructor.collect_download(chosen_course(), assignment, download, roster)
     click.echo("\n".join(done.says))
     if done.failed:
         raise click.ClickException("\n       ".join(done.failed))
@@ -64,7 +59,7 @@ def give_back(assignment, system, file):
     from .course import instructor
 
     file = file or Path(f"{assignment}-feedback-{system}.zip")
-    click.echo("\n".join(instructor.return_feedback(_course(), assignment, system, file)))
+    click.echo("\n".join(instructor.return_feedback(chosen_course(), assignment, system, file)))
 
 
 @click.command()
@@ -83,7 +78,7 @@ def grade(assignment, jobs, scheduler, students, unsafe_no_sandbox):
 
     if jobs and scheduler:
         raise click.UsageError("--jobs is for this machine and --scheduler for a cluster: give one of them.")
-    done = instructor.grade_class(_course(), assignment, jobs, scheduler, students, unsafe_no_sandbox)
+    done = instructor.grade_class(chosen_course(), assignment, jobs, scheduler, students, unsafe_no_sandbox)
     click.echo(done.text)
     if done.failed:
         raise click.ClickException("\n       ".join(done.failed))
@@ -96,7 +91,24 @@ def report(assignment, file):
     """Write a page on how the class did: points, each test, the commonest mistakes, who needs a look."""
     from .course import instructor as graded
 
-    written = graded.write_report(_course(), assignment, file)
+    written = graded.write_report(chosen_course(), assignment, file)
+    click.echo(f"{shown(written)}: open it in a browser. It names students, so keep it among those who teach.")
+
+
+@click.command()
+@click.argument("assignment")
+@click.option(
+    "--to", "file", type=click.Path(path_type=Path, dir_okay=False), help="Default: results/ASSIGNMENT-similar.html."
+)
+def similar(assignment, file):
+    """Write a page of students whose code is alike, side by side: reasons to ask, and no proof.
+
+    Names, comments and the order of cells do not count, nor does the assignment's own code. Nothing is run.
+    """
+    from .course import instructor
+
+    written, says = instructor.write_similarity(chosen_course(), assignment, file)
+    click.echo("\n".join(says))
     click.echo(f"{shown(written)}: open it in a browser. It names students, so keep it among those who teach.")
 
 
@@ -114,7 +126,7 @@ def export(system, assignments, roster, file):
     if roster and system != "canvas":
         raise click.UsageError("--roster is for Canvas only: Moodle finds students by their names.")
     file = file or Path(f"{system}.csv")
-    for sentence in graded.export_grades(_course(), system, assignments, file, roster):
+    for sentence in graded.export_grades(chosen_course(), system, assignments, file, roster):
         click.echo(sentence)
 
 
@@ -133,7 +145,7 @@ def audit(assignments, every, seeds, mutants):
     from .audit.proof import audit_assignment as audited
     from .audit.proof import table
 
-    course = _course()
+    course = chosen_course()
     names = sorted(folder.name for folder in (course / "source").iterdir() if folder.is_dir()) if every else assignments
     if not names:
         raise click.UsageError("Name an assignment, such as ps1, or say --all.")
@@ -158,4 +170,4 @@ def release():
     click.echo(f"{shown(file)}: {len(names)} files, {file.stat().st_size / 2**20:.1f} MB. Give it to your students.")
 
 
-COMMANDS = (audit, collect, export, generate, give_back, grade, release, report)
+COMMANDS = (audit, collect, *DEADLINES, export, generate, give_back, grade, release, report, similar)

@@ -1,6 +1,9 @@
 """What nbgrader's configurations name: the grader's steps, exporters, and the hook. Its other modules may move."""
 
 from .batch.worker import dask_setup, dask_teardown
+from .deadlines.due import ShowDueDate
+from .deadlines.extensions import LatePenalties
+from .deadlines.penalty import LatePenalty
 from .intake import converting
 from .intake import hook as take_in
 from .intake.preflight import Repair
@@ -14,8 +17,11 @@ __all__ = [
     "Explain",
     "FeedbackPage",
     "HonestExecute",
+    "LatePenalties",
+    "LatePenalty",
     "MoodleExport",
     "Repair",
+    "ShowDueDate",
     "dask_setup",  # these two make this module a Dask worker's preload
     "dask_teardown",
     "take_in",

@@ -205,7 +205,7 @@ def test_submissions_that_need_a_look_are_named_when_grades_are_exported(graded,
 
 
 def test_a_class_without_answers_is_not_praised(tmp_path):
-    class_page.write_page(item_analysis.ClassResults("ps1", 5.0, (), (), ("ann",), ()), tmp_path / "p.html")
+    class_page.write_page(item_analysis.ClassResults("ps1", 5.0, (), (), ("ann",), (), "\ud800"), tmp_path / "p.html")
     page = (tmp_path / "p.html").read_text("utf-8")
     assert "Nobody:" not in page and "to everybody" not in page and "no answers to tests yet" in page
 

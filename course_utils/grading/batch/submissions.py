@@ -83,6 +83,8 @@ def describe_assignment(api: NbGraderAPI, assignment: str) -> worker.Assignment:
     try:
         with api.gradebook as gradebook:
             wanted = {name: nbformat.writes(form) for name, form in forms(gradebook, course, assignment).items()}
+        if not wanted:  # it has a due date, and was not generated yet
+            raise MissingEntry
     except MissingEntry:
         raise GradingFailed(
             f"The gradebook has no '{assignment}': check the name, or run `course generate {assignment}` first."

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from nbgrader.api import Gradebook
@@ -12,12 +13,15 @@ from ...root import shown
 from ..batch import pipeline
 from ..batch.bookkeeping import score
 from ..batch.submissions import Batch
+from ..deadlines.changes import check_deadlines
+from ..deadlines.lateness import lateness
 from ..platforms.collect import Taken, take_download
 from ..platforms.give_back import write_feedback
 from ..reports.item_analysis import class_results, doubts
 from ..states import NEEDS_A_LOOK, State
 from .author import check_assignment
 
+COLUMNS = "student state score max_score by_hand late_hours extension_hours penalty noticed".split()
 FORMGRADER = "`course lab`, menu Nbgrader, Formgrader"
 
 
@@ -39,24 +43,27 @@ def grade_class(
 ) -> Report:
     """Grade an assignment's submissions in nbgrader's course folder; writes `course`/results/<assignment>.csv.
 
-    The file has a line for each student who is graded: state, points, whether a person has to give some, and what was
-    noticed. Arguments and errors as for `pipeline.autograde`.
+    The file has a line for each student who is graded: state, points (less the penalty), whether a person has to give
+    some, hours late and of an extension, the penalty in points, and what was noticed.
+    Arguments and errors as for `pipeline.autograde`.
     """
     with pipeline.open_course(course, unsafe_no_sandbox, own_exchange=False) as api:
         check_assignment(api, assignment, lambda most: pipeline.open_workers(jobs, scheduler, most))
+        check_deadlines(api, assignment)
         batch = pipeline.autograde(api, assignment, True, students, jobs, scheduler)
         rows, results = list(rows_of(batch)), class_results(batch)
     file = course / "results" / f"{assignment}.csv"
     with file.open("w", newline="", encoding="utf-8") as opened:
-        writer = csv.DictWriter(opened, ["student", "state", "score", "max_score", "by_hand", "noticed"])
+        writer = csv.DictWriter(opened, COLUMNS)
         writer.writeheader()
         writer.writerows(rows)
     counted = ", ".join(f"{batch.states[state]} {state}" for state in State if batch.states[state])
     lines = [*doubts(results), f"{assignment}: {counted or 'nothing graded'}."]
     now = [row for row in rows if row["student"] in batch.students]
     lines += [f"  {row['student']}: {row['state']}. {row['noticed']}" for row in now if row["noticed"]]
+    lines += [f"  {handed.student}: {handed.late}." for handed in results.handed_in if handed.late]
     if results.missing:
-        lines.append(f"Nothing was handed in by {', '.join(results.missing)}.")
+        lines.append(f"Nothing was handed in by {', '.join(map(results.with_extension, results.missing))}.")
     by_hand = sum(row["by_hand"] for row in now)
     if by_hand:
         lines.append(f"{by_hand} submissions wait for points by a person ({FORMGRADER}).")
@@ -75,6 +82,24 @@ def write_report(course: Path, assignment: str, file: Path | None = None) -> Pat
         file = file or course / "results" / f"{assignment}.html"
         write_page(class_results(Batch(api, assignment)), file)
     return file
+
+
+def write_similarity(course: Path, assignment: str, file: Path | None = None) -> tuple[Path, list[str]]:
+    """Write the page of students whose code is alike, by default into `results`; its path, and what was found in words.
+
+    Raises `GradingFailed` where there are not two students to compare.
+    """
+    from ..reports.similarity import alike
+    from ..reports.similarity_page import write_similarity_page
+
+    with pipeline.open_course(course, own_exchange=False) as api:
+        file = file or course / "results" / f"{assignment}-similar.html"
+        found = alike(Batch(api, assignment))
+        write_similarity_page(found, file)
+    says = [f"{' and '.join(pair.students)}: {100 * pair.share:.0f} %" for pair in found.pairs[:10]]
+    says += [f"and {len(found.pairs) - 10} more pairs"] if len(found.pairs) > 10 else []
+    says += [f"Not compared: {student}. {why}" for student, why in found.left_out.items()]
+    return file, [f"{found.compared} students compared; pairs alike: {len(found.pairs)}.", *says]
 
 
 def export_grades(course: Path, system: str, assignments: tuple[str, ...], file: Path, roster: str | None) -> list[str]:
@@ -128,11 +153,15 @@ def rows_of(batch: Batch) -> Iterator[dict[str, str | float]]:
             if not batch.is_graded(student):
                 continue
             notes, submission = batch.notes(student), known[student]
+            late, extension, penalty = lateness(submission)
             yield {
                 "student": student,
                 "state": str(batch.state(student)),
                 "score": score(submission),
                 "max_score": submission.max_score,
                 "by_hand": int(submission.needs_manual_grade),
+                "late_hours": round(late / timedelta(hours=1), 2),
+                "extension_hours": round(extension / timedelta(hours=1), 2),
+                "penalty": penalty,
                 "noticed": " ".join(note.says for note in notes),
             }

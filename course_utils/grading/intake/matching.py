@@ -18,8 +18,11 @@ ORDINARY = "ordinary"  # in a form's metadata: the texts of the release's cells 
 _EACH = 3  # answers of which each gets a sentence
 _ALIKE = 0.7  # share of the characters that a changed version of a text has in common with it, at least
 _LONGEST = 50_000  # characters of a cell that is parsed
-# What nbgrader takes out of the release.
-_HIDDEN = re.compile(r"^[^\n]*BEGIN (HIDDEN TESTS|MARK SCHEME).*?END \1[^\n]*\n?", re.MULTILINE | re.DOTALL)
+DUE = "**Due:**"  # how the release says when it is due
+# What nbgrader takes out of the release, and what is put into it.
+_HIDDEN = re.compile(
+    r"(?ms)^[^\n]*BEGIN (HIDDEN TESTS|MARK SCHEME).*?END \1[^\n]*\n?|^\*\*Due:\*\* \w+, \d[^\n]*UTC[^\n]*\n?"
+)
 
 
 def grade_id(cell: NotebookNode) -> str | None:
@@ -35,7 +38,7 @@ def is_own(cell: NotebookNode) -> bool:
 
 
 def bare(text: str) -> str:
-    """A text as it is compared: what students were not given out, and spaces."""
+    """A text as it is compared: without what students were not given, the due date, and spaces."""
     return " ".join(_HIDDEN.sub("", text).split())
 
 

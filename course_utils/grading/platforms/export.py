@@ -4,7 +4,7 @@ A student who handed nothing in gets an empty field, not 0: late, ill or lazy is
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from nbgrader.api import Gradebook, MissingEntry
@@ -13,6 +13,7 @@ from traitlets import Unicode
 
 from ...errors import GradingFailed
 from ..batch.bookkeeping import score
+from ..deadlines.lateness import lateness
 from .roster import read_table
 
 
@@ -40,6 +41,18 @@ class _Export(ExportPlugin):
             return f"{score(gradebook.find_submission(assignment, student)):g}"
         except MissingEntry:
             return ""
+
+    def _late(self, gradebook: Gradebook, assignment: str, student: str) -> str:
+        try:
+            return lateness(gradebook.find_submission(assignment, student)).says()
+        except MissingEntry:
+            return ""
+
+    def _tell_late(self, gradebook: Gradebook, assignments: Iterable[str]) -> None:
+        for name in assignments:
+            told = {student.id: self._late(gradebook, name, student.id) for student in self._students(gradebook)}
+            if late := "; ".join(f"{student} ({says})" for student, says in told.items() if says):
+                self.remarks.append(f"Late or with an extension in {name}, which its points allow for: {late}.")
 
     def _students(self, gradebook: Gradebook) -> Iterator:
         wanted = set(map(str, self.student))
@@ -69,6 +82,7 @@ class MoodleExport(_Export):
             points = [self._points(gradebook, assignment, student.id) for assignment in assignments]
             who = [student.id, student.email, student.first_name, student.last_name]
             rows.append([text or "" for text in who] + points)
+        self._tell_late(gradebook, assignments)
         self._write(rows, "moodle.csv")
 
 
@@ -117,6 +131,7 @@ class CanvasExport(_Export):
             )
         if lost := sorted(set(logins) - found):
             self.remarks.append(f"Not in {self.roster}, and so without a grade in Canvas: {', '.join(lost)}.")
+        self._tell_late(gradebook, assignments)
         heads = [*(c for c in columns if c in (_STUDENT, _ID, _SIS, _LOGIN, _SECTION)), *places.values()]
         self._write([heads, *([row.get(head) or "" for head in heads] for row in rows)], "canvas.csv")
 

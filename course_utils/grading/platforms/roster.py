@@ -164,3 +164,15 @@ def keep_people(gradebook: Gradebook, people: Iterable[Person]) -> list[str]:
         if fields or not there:
             gradebook.update_or_create_student(person.student, **fields)
     return sorted({person.student for person in people} - known.keys())
+
+
+def group_members(gradebook: Gradebook, roster: Path, group: str) -> list[str]:
+    """The students of a group, by a roster that tells groups. Raises `GradingFailed` where it has no such group."""
+    groups: dict[str, list[str]] = {}
+    for person in read_people(gradebook, roster):
+        if person.group:
+            groups.setdefault(person.group, []).append(person.student)
+    found = next((members for name, members in groups.items() if plain(name) == plain(group)), None)
+    if not found:
+        raise GradingFailed(f"{roster} has no group '{group}': there are {', '.join(sorted(groups)) or 'none in it'}.")
+    return found

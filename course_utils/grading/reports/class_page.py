@@ -29,6 +29,7 @@ def write_page(results: ClassResults, file: Path) -> None:
         "figures": _figures(results, scores),
         "doubts": doubts(results),
         "looks": sorted((s for s in handed if s.noticed), key=lambda s: list(State).index(s.state), reverse=True),
+        "late": [submission for submission in handed if submission.late],
         "waiting": sum(submission.by_hand for submission in handed),
         "bad": NEEDS_A_LOOK,
         "least": _LEAST,
@@ -48,12 +49,18 @@ def write_page(results: ClassResults, file: Path) -> None:
         told["times_alt"] = f"Histogram of seconds: median {median(times):.1f}, longest {max(times):.1f}."
         slowest = sorted(seconds, key=seconds.__getitem__, reverse=True)[:3]
         told["slowest"] = ", ".join(f"{student} {seconds[student]:.1f} s" for student in slowest)
+    write_html("class_page.html.j2", told, file)
+
+
+def write_html(template: str, told: dict, file: Path) -> None:
+    """Fill in a template of this room, all that is told escaped, and write it to `file`. Raises `GradingFailed`."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([Path(__file__).parent, PACKAGE / "data"]), autoescape=True
     )
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(environment.get_template("class_page.html.j2").render(told), "utf-8")
+        page = environment.get_template(template).render(told)
+        file.write_bytes(page.encode(errors="replace"))  # a student's text may hold half of a pair of surrogates
     except OSError as problem:
         why = problem.strerror or problem
         raise GradingFailed(f"{file} could not be written ({why}): give another --to.") from None

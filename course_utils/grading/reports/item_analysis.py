@@ -5,7 +5,7 @@ Classical item analysis (Crocker & Algina 1986, "Introduction to classical and m
 
 import re
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import nbformat
 import numpy as np
@@ -16,6 +16,9 @@ from nbgrader.utils import is_solution
 
 from ..batch.bookkeeping import graded_path, score
 from ..batch.submissions import Batch
+from ..deadlines.due import course_zone, due_text
+from ..deadlines.extensions import granted
+from ..deadlines.lateness import lateness, span
 from ..roles import is_test
 from ..states import KEY, State, read_notes, worst
 
@@ -26,7 +29,10 @@ _FEWEST = 5  # students; a correlation over fewer says nothing
 
 @dataclass(frozen=True)
 class Handed:
-    """One student's submission. `seconds` is how long grading it took, None where that is not known."""
+    """One student's submission; `score` is less what being late cost, `late` says that in words.
+
+    `seconds` is how long grading it took, None where that is not known.
+    """
 
     student: str
     state: State
@@ -34,6 +40,7 @@ class Handed:
     score: float
     by_hand: bool
     seconds: float | None
+    late: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,7 +72,7 @@ class Item:
 @dataclass(frozen=True)
 class ClassResults:
     """All of it. `missing` are the students of the gradebook who handed nothing in, `ungraded` those whose submission
-    waits for `course grade`."""
+    waits for `course grade`; `extensions` has in words, by student, those of an assignment that is `due` then."""
 
     assignment: str
     max_score: float
@@ -73,6 +80,13 @@ class ClassResults:
     missing: tuple[str, ...]
     ungraded: tuple[str, ...]
     items: tuple[Item, ...]
+    due: str = ""
+    extensions: dict[str, str] = field(default_factory=dict)
+
+    def with_extension(self, student: str) -> str:
+        """A student's name, and what more time this student has."""
+        more = self.extensions.get(student)
+        return f"{student} (extension of {more})" if more else student
 
 
 def class_results(batch: Batch) -> ClassResults:
@@ -88,7 +102,9 @@ def class_results(batch: Batch) -> ClassResults:
         answered = [handed.student for handed in handed_in if handed.state in _ANSWERED]
         points = {student: _points(gradebook, batch.assignment, student) for student in answered}
         items = tuple(_items({student: notebooks[student] for student in answered}, points))
-        return ClassResults(batch.assignment, assignment.max_score, handed_in, missing, ungraded, items)
+        due = due_text(assignment.duedate, course_zone(batch.api.config)) if assignment.duedate else ""
+        more = {student: span(by) for student, by in granted(batch.api, batch.assignment).items()}
+        return ClassResults(batch.assignment, assignment.max_score, handed_in, missing, ungraded, items, due, more)
 
 
 def doubts(results: ClassResults) -> list[str]:
@@ -123,6 +139,7 @@ def _handed(submission, notebooks: dict[str, NotebookNode]) -> Handed:
         score(submission),
         bool(submission.needs_manual_grade),
         sum(times) if all(isinstance(seconds, float) for seconds in times) else None,
+        lateness(submission).says(),
     )
 
 
