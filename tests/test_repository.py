@@ -106,6 +106,13 @@ def test_no_index_address_is_set(name):
     assert not re.findall(INDEX, (ROOT / name).read_text("utf-8"))
 
 
+def test_every_defect_of_the_list_fits_the_code():
+    defects = tomllib.loads((ROOT / "benchmarks" / "defects.toml").read_text("utf-8"))
+    counts = {name: (ROOT / one["file"]).read_text("utf-8").count(one["is"]) for name, one in defects.items()}
+    assert {name: count for name, count in counts.items() if count != 1} == {}
+    assert all((ROOT / test.partition("::")[0]).exists() for one in defects.values() for test in one["tests"])
+
+
 def test_conda_gets_the_same_pins_as_pip():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))
     python, _, pip = environment["dependencies"]
