@@ -1,21 +1,24 @@
 """Which picture files a folder holds: one folder for each class, with or without a split into training and test."""
 
 import os
+import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import BadTarget
 from ..root import printable
-from .masks import check_no_masks, masks_among
 from .reading import ENDINGS
 
 _ROLES = {"train": ("train",), "validation": ("val", "dev"), "test": ("test",)}  # what the names of parts have in them
 _USUAL = ("train", "training", "val", "valid", "validation", "test", "testing")  # whatever lies in them
 # What systems put beside pictures, often with thumbnails of them.
 _SYSTEM = ("__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found")
+# How pictures are called that say which points of another one are what: data for segmentation.
+_MASKS = "masks?|annotations?|labels?|segmentations?|seg|ground[ _-]?truths?|gt"
+_MASK_OF = re.compile(rf"(?P<picture>.+?)[ _-]+({_MASKS})([ _-]*\d+)?", re.IGNORECASE)
 
 Labelled = list[tuple[Path, str]]  # files, each with the name of its class
 
@@ -124,7 +127,7 @@ def labelled_files(roots: list[Path], tests: list[Path]) -> Found:
             name = spelling.setdefault(class_name(folder).casefold(), class_name(folder))
             files = list(files_within(folder))
             pictures[folder] = list(filter(_is_picture, files))
-            masks = masks_among(pictures[folder])
+            masks = _masks_among(pictures[folder])
             own = [(file, name) for file in pictures[folder] if file not in masks]
             found.pictures += own
             found.masks += [(file, name) for file in sorted(masks)]
@@ -133,9 +136,36 @@ def labelled_files(roots: list[Path], tests: list[Path]) -> Found:
                 here.add(name)
             elif files:
                 found.empty.append(name)
-        check_no_masks(root, pictures)
+        _check_no_masks(root, pictures)
         _check_classes(root, here, root in tests)
     return found
+
+
+def _masks_among(files: Iterable[Path]) -> set[Path]:
+    """Of pictures, those whose name is that of a mask of another one: `7_mask.png` beside `7.png`."""
+    there = {(file.parent, file.stem) for file in files}
+    return {file for file in files if (picture := _picture(file)) != file.stem and (file.parent, picture) in there}
+
+
+def _check_no_masks(root: Path, pictures: Mapping[Path, Iterable[Path]]) -> None:
+    """Raise `BadTarget` where a folder in `root` holds the masks of the pictures in another; `pictures` by folder."""
+    names = {folder: {_picture(file) for file in files} for folder, files in pictures.items()}
+    for folder, masked in names.items():
+        if not masked or not re.fullmatch(_MASKS, folder.name, re.IGNORECASE):
+            continue
+        for other in names:
+            if other != folder and len(names[other] & masked) > len(masked) / 2:
+                raise BadTarget(
+                    f"{root} holds {printable(other.name)} and {printable(folder.name)} with files of the same names, "
+                    "which seem to be pictures and their masks: make a folder for the pictures of each class, without "
+                    f"masks, or, where {printable(folder.name)} is a class, give it another name."
+                )
+
+
+def _picture(file: Path) -> str:
+    """The name of the picture that a file is the mask of, or its own."""
+    found = _MASK_OF.fullmatch(file.stem)
+    return found["picture"] if found else file.stem
 
 
 def loose_pictures(folder: Path) -> list[Path]:
