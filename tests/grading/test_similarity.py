@@ -18,7 +18,7 @@ from course_utils.errors import GradingFailed
 from course_utils.grading.batch import pipeline
 from course_utils.grading.batch.submissions import Batch
 from course_utils.grading.course import instructor
-from course_utils.grading.reports.similarity import ALIKE, Alike, Pair, alike, alike_pairs
+from course_utils.grading.reports.similarity import ALIKE, Alike, Pair, alike, alike_groups, alike_pairs
 from course_utils.grading.reports.similarity_page import write_similarity_page
 
 ASSIGNMENT = "\n\n".join([*GIVEN, *STUBS.values()])
@@ -66,6 +66,15 @@ def test_the_assignments_own_code_and_what_many_have_count_for_nobody():
     assert len(list(alike_pairs({f"s{k}": one for k in range(10)}))) == 45
 
 
+def test_a_solution_that_went_round_is_told_however_many_have_it():
+    rng, (cells, _) = random.Random(0), made_up_class(0, honest=12)
+    one = cells["honest00"]
+    many = {f"s{k:02d}": "\n\n".join(renamed(c, rng) for c in one) for k in range(14)}
+    honest = {f"h{k}": "\n\n".join(cells[f"honest{k:02d}"]) for k in range(1, 9)}
+    assert alike_groups(many | honest, ASSIGNMENT) == (tuple(sorted(many)),)
+    assert alike_groups(dict.fromkeys("abc", ASSIGNMENT), ASSIGNMENT) == ()
+
+
 def test_what_is_marked_is_what_both_have():
     own = "title = 'of my own'\nfor epoch in range(7):\n    print(epoch ** 3, title)\n"
     same = "def area(width, height):\n    total = width * height + 4 * (width - height) ** 2\n    return [total, 3]\n"
@@ -108,7 +117,7 @@ class Tags(HTMLParser):
 def test_no_html_of_students_gets_through(tmp_path, code):
     harmful = Pair(("<b>ann", "bob"), 0.9, ([(code, True), (code, False)], [(code, True)]))
     page = tmp_path / "there" / "page.html"
-    write_similarity_page(Alike("ps<i>", 2, (harmful,), {"<u>zoe": "<s>why"}), page)
+    write_similarity_page(Alike("ps<i>", 2, (harmful,), (("<b>a", "b", "c"),), {"<u>zoe": "<s>why"}), page)
     tags = Tags(page.read_text("utf-8"))
     own = {"html", "head", "meta", "title", "style", "body", "header", "main", "section", "h1", "h2", "h3", "p", "b"}
     own |= {"details", "summary", "div", "pre", "mark", "ul", "li"}
@@ -120,10 +129,10 @@ def test_no_html_of_students_gets_through(tmp_path, code):
 
 def test_many_pairs_are_counted_and_none_are_said(tmp_path):
     pair = Pair(("ann", "bob"), 0.9, ([("a", True)], [("b", True)]))
-    write_similarity_page(Alike("ps", 50, (pair,) * 45, {}), tmp_path / "p.html")
+    write_similarity_page(Alike("ps", 50, (pair,) * 45, (), {}), tmp_path / "p.html")
     page = (tmp_path / "p.html").read_text()
     assert page.count("<details") == 40 and "And 5 more pairs" in page
-    write_similarity_page(Alike("ps", 50, (), {}), tmp_path / "p.html")
+    write_similarity_page(Alike("ps", 50, (), (), {}), tmp_path / "p.html")
     page = " ".join((tmp_path / "p.html").read_text().split())
     assert "No pairs had at least 70 %" in page and "What this proves, and what not" in page and ALIKE == 0.7
 
@@ -163,7 +172,7 @@ def test_a_collected_class_is_compared_by_the_command_before_it_is_graded(course
     assert lines[0] == "4 students compared; pairs alike: 1."
     assert lines[1].startswith("ann and bob: 9") or lines[1] == "ann and bob: 100 %"
     assert [line for line in lines if line.startswith("Not compared: eve. More than 200,000")]
-    assert [line for line in lines if line.startswith("Not compared: fay. There is no code")]
+    assert [line for line in lines if line.startswith("Not compared: fay. Nothing could be graded:")]
     page = (course / "results" / "tiny-similar.html").read_text("utf-8")
     assert "<script" not in page and page.count("<details") == 1
     assert "lucky = 7" not in page  # what is the assignment's is not even shown

@@ -96,7 +96,8 @@ def write_similarity(course: Path, assignment: str, file: Path | None = None) ->
         file = file or course / "results" / f"{assignment}-similar.html"
         found = alike(Batch(api, assignment))
         write_similarity_page(found, file)
-    says = [f"{' and '.join(pair.students)}: {100 * pair.share:.0f} %" for pair in found.pairs[:10]]
+    says = [f"The same code: {', '.join(group)}." for group in found.groups]
+    says += [f"{' and '.join(pair.students)}: {100 * pair.share:.0f} %" for pair in found.pairs[:10]]
     says += [f"and {len(found.pairs) - 10} more pairs"] if len(found.pairs) > 10 else []
     says += [f"Not compared: {student}. {why}" for student, why in found.left_out.items()]
     return file, [f"{found.compared} students compared; pairs alike: {len(found.pairs)}.", *says]
