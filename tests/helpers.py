@@ -6,10 +6,13 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
 import numpy as np
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from course_utils.authoring import execution
 
@@ -31,6 +34,26 @@ def complains(error: type[Exception], *words: str):
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass
+
+
+def needed(*requirements: str) -> dict[str, Distribution]:
+    """The installed distributions that the requirements ask for, with what those ask for."""
+    found, todo = {}, [Requirement(line) for line in requirements]
+    while todo:
+        wanted = todo.pop()
+        extras = wanted.extras or {""}
+        if wanted.marker and not wanted.marker.evaluate({"extra": ""}):
+            continue
+        name = canonicalize_name(wanted.name)
+        if name in found and not wanted.extras:
+            continue
+        found[name] = distribution(wanted.name)
+        for line in found[name].requires or ():
+            asked = Requirement(line)
+            if not asked.marker or any(asked.marker.evaluate({"extra": extra}) for extra in extras):
+                asked.marker = None
+                todo.append(asked)
+    return found
 
 
 @contextmanager
