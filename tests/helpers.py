@@ -56,6 +56,20 @@ def needed(*requirements: str) -> dict[str, Distribution]:
     return found
 
 
+def let_in(folder: Path, beside: Path) -> list[str]:
+    """Commands that let everybody into a folder, such as a Python of root's, and into nothing else on the way to it."""
+    closed = [parent for parent in folder.parents if not parent.stat().st_mode & 1]
+    if not closed:
+        return []
+    beside.mkdir()
+    return [
+        f"mount --bind {closed[-1]} {beside}",
+        f"mount -t tmpfs -o mode=755 none {closed[-1]}",
+        f"mkdir -p {folder}",
+        f"mount --bind {beside / folder.relative_to(closed[-1])} {folder}",
+    ]
+
+
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
     """A server on this machine that gives what lies in a folder: its address, with a slash at the end."""

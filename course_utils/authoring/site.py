@@ -61,7 +61,7 @@ def write_source(root: Path, folder: Path, notebooks: Mapping[str, nbformat.Note
     (static / "pictures").mkdir(parents=True)
     (folder / "notebooks").mkdir()
     shutil.copy(root / "docs" / "book" / "course.css", static)
-    for name in ("picture.png", "grading.md", "assignments.md"):
+    for name in ("picture.png", "assignments.md", "grading.md", "hub.md", "container.md"):
         shutil.copy(root / "docs" / name, folder)
     for name, notebook in notebooks.items():
         execution.drop_widgets(notebook)
