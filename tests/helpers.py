@@ -56,6 +56,12 @@ def needed(*requirements: str) -> dict[str, Distribution]:
     return found
 
 
+def page_files(page: Path) -> dict[str, str]:
+    """The files that a page in Markdown gives in full, by their paths without the first slash."""
+    found = re.findall(r"^`/(\S+)`:\n\n```\w+\n(.*?)^```", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    return dict(found)
+
+
 def let_in(folder: Path, beside: Path) -> list[str]:
     """Commands that let everybody into a folder, such as a Python of root's, and into nothing else on the way to it."""
     closed = [parent for parent in folder.parents if not parent.stat().st_mode & 1]
