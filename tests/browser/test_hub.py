@@ -98,7 +98,9 @@ def hub(room):
     steps += [*let_in(Path(sys.base_prefix), room / "closed"), f"exec {sys.executable} -m jupyterhub -f {config}"]
     environment = {name: text for name, text in os.environ.items() if not name.startswith(("COURSE", "JUPYTER"))}
     environment["PATH"] += os.pathsep + str(Path(sys.executable).parent)
-    command, log = ["unshare", "-m", "sh", "-c", "\n".join(steps)], room / "hub.log"
+    steps = "\n".join(steps)
+    command = ["unshare", "-m", "-p", "-f", "--mount-proc", "--kill-child", "sh", "-c", steps]  # ends all with itself
+    log = room / "hub.log"
     with log.open("w") as out:
         started = subprocess.Popen(command, cwd=room / "etc", env=environment, stdout=out, stderr=out)
         try:
@@ -106,8 +108,8 @@ def hub(room):
             wait_for_server(f"{url}/hub/api", started, log)
             yield url
         finally:
-            started.terminate()
-            started.wait(60)
+            started.kill()
+            started.wait()
 
 
 @pytest.fixture(scope="module")
