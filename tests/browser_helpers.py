@@ -60,31 +60,45 @@ def exchange(course: Path) -> str:
     return f"c.Exchange.root = {str(course / 'exchange')!r}\nc.Exchange.cache = {str(course / 'cache')!r}\n"
 
 
+def free_ports(number: int) -> list[int]:
+    """Ports of this machine that nobody uses."""
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
+    ports = [one.getsockname()[1] for one in held]
+    for one in held:
+        one.close()
+    return ports
+
+
 @contextmanager
 def lab(folder: Path, log: Path, **environment: str) -> Iterator[str]:
     """`course lab` in a folder of the course: its address on this machine."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     command = [sys.executable, "-c", "from course_utils.cli import main; main()", "lab", f"--port={port}"]
     command += ["--no-browser", "--allow-root", f"--IdentityProvider.token={TOKEN}", "--ServerApp.port_retries=0"]
     with log.open("w") as out:
         server = subprocess.Popen(command, cwd=folder, env=os.environ | environment, stdout=out, stderr=out)
         try:
-            url, end = f"http://127.0.0.1:{port}", time.monotonic() + _START
-            # Python keeps the proxy that was set when it first asked for something: another test's, perhaps.
-            direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-            while True:
-                try:
-                    direct.open(f"{url}/api?token={TOKEN}", timeout=2).close()
-                    break
-                except OSError:
-                    if server.poll() is not None or time.monotonic() > end:
-                        pytest.fail(f"JupyterLab did not start: {log.read_text()[-2000:]}")
-                    time.sleep(0.2)
+            url = f"http://127.0.0.1:{port}"
+            wait_for_server(f"{url}/api?token={TOKEN}", server, log)
             yield url
         finally:
             server.terminate()
             server.wait(30)
+
+
+def wait_for_server(url: str, server: subprocess.Popen, log: Path) -> None:
+    """Wait until a server answers. Fails with the end of its log where it does not."""
+    end = time.monotonic() + _START
+    # Python keeps the proxy that was set when it first asked for something: another test's, perhaps.
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    while True:
+        try:
+            direct.open(url, timeout=2).close()
+            return
+        except OSError:
+            if server.poll() is not None or time.monotonic() > end:
+                pytest.fail(f"The server did not start: {log.read_text()[-2000:]}")
+            time.sleep(0.2)
 
 
 class Notebook:

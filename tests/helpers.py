@@ -6,10 +6,13 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
 import numpy as np
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from course_utils.authoring import execution
 
@@ -31,6 +34,46 @@ def complains(error: type[Exception], *words: str):
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass
+
+
+def needed(*requirements: str) -> dict[str, Distribution]:
+    """The installed distributions that the requirements ask for, with what those ask for."""
+    found, todo = {}, [Requirement(line) for line in requirements]
+    while todo:
+        wanted = todo.pop()
+        extras = wanted.extras or {""}
+        if wanted.marker and not wanted.marker.evaluate({"extra": ""}):
+            continue
+        name = canonicalize_name(wanted.name)
+        if name in found and not wanted.extras:
+            continue
+        found[name] = distribution(wanted.name)
+        for line in found[name].requires or ():
+            asked = Requirement(line)
+            if not asked.marker or any(asked.marker.evaluate({"extra": extra}) for extra in extras):
+                asked.marker = None
+                todo.append(asked)
+    return found
+
+
+def page_files(page: Path) -> dict[str, str]:
+    """The files that a page in Markdown gives in full, by their paths without the first slash."""
+    found = re.findall(r"^`/(\S+)`:\n\n```\w+\n(.*?)^```", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    return dict(found)
+
+
+def let_in(folder: Path, beside: Path) -> list[str]:
+    """Commands that let everybody into a folder, such as a Python of root's, and into nothing else on the way to it."""
+    closed = [parent for parent in folder.parents if not parent.stat().st_mode & 1]
+    if not closed:
+        return []
+    beside.mkdir()
+    return [
+        f"mount --bind {closed[-1]} {beside}",
+        f"mount -t tmpfs -o mode=755 none {closed[-1]}",
+        f"mkdir -p {folder}",
+        f"mount --bind {beside / folder.relative_to(closed[-1])} {folder}",
+    ]
 
 
 @contextmanager

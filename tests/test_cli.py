@@ -195,7 +195,9 @@ def test_environment_holds_the_locks_packages_and_the_course():
     assert pip["pip"] == ["one==1.0", "two==2 ; os_name == 'nt'", "-e ."]
 
 
-EXTRAS = """[project.optional-dependencies]
+EXTRAS = """[project]
+dependencies = ["two"]
+[project.optional-dependencies]
 lab = ["one"]
 test = ["pytest"]
 postgres = ["psycopg"]
@@ -227,6 +229,8 @@ def test_lock_resolves_with_uv_and_writes_all_files(tmp_path, uv):
     assert "pyproject.toml --extra lab -o" in first and nothing == ""
     assert "- -c requirements.lock -o" in second and tests.split() == ["pytest", "psycopg"]
     assert (tmp_path / "environment.yml").read_text("utf-8") == lock.conda_environment(LOCK)
+    binder = (tmp_path / ".binder" / "requirements.txt").read_text("utf-8")
+    assert binder.splitlines()[1:] == ["one==1.0", "two==2 ; os_name == 'nt'", "."]
 
 
 def test_lock_says_what_is_missing(tmp_path, monkeypatch, uv):

@@ -12,16 +12,14 @@ import sys
 import tomllib
 import venv
 import zipfile
-from importlib.metadata import Distribution, distribution
+from importlib.metadata import Distribution
 from pathlib import Path
 
 import nbformat
 import pytest
 from conftest import ROOT
-from helpers import complains
+from helpers import complains, needed
 from jupyter_client.manager import KernelManager
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from course_utils.authoring import colab, committed, execution
 from course_utils.errors import NotebookFailed, NotSetUp
@@ -33,26 +31,6 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 LESSONS = PROJECT["project"]["dependencies"]
 posix = pytest.mark.skipif(os.name == "nt", reason="Colab is Linux, and so are the commands of its cell")
 ON_COLAB = 'import sys, types; sys.modules["google.colab"] = types.ModuleType("google.colab")'
-
-
-def needed(*requirements: str) -> dict[str, Distribution]:
-    """The installed distributions that the requirements ask for, with what those ask for."""
-    found, todo = {}, [Requirement(line) for line in requirements]
-    while todo:
-        wanted = todo.pop()
-        extras = wanted.extras or {""}
-        if wanted.marker and not wanted.marker.evaluate({"extra": ""}):
-            continue
-        name = canonicalize_name(wanted.name)
-        if name in found and not wanted.extras:
-            continue
-        found[name] = distribution(wanted.name)
-        for line in found[name].requires or ():
-            asked = Requirement(line)
-            if not asked.marker or any(asked.marker.evaluate({"extra": extra}) for extra in extras):
-                asked.marker = None
-                todo.append(asked)
-    return found
 
 
 def pack(installed: Distribution, folder: Path) -> None:

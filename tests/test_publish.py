@@ -11,6 +11,7 @@ import nbformat
 import psutil
 import pytest
 from conftest import ROOT
+from helpers import complains
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from course_utils.authoring import running, site
@@ -165,6 +166,19 @@ def test_a_class_that_cannot_be_graded_does_not_take_the_pages_along(tmp_path):
     graded = running.demonstrate(fail, tmp_path)
     assert graded.problem == "The demonstration class was not graded: There is no <assignment>: write one."
     assert "There is no &lt;assignment&gt;" in running.report([], "embedded", graded, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "hub", ["hub.example.org", "https://ada:secret@hub.example.org", "https://hub.example.org/?x=1"]
+)
+def test_what_is_no_address_of_a_hub_is_refused(hub, tmp_path):
+    with complains(NotSetUp, hub, "https://hub.example.org"):
+        site.build_site(ROOT, tmp_path / "made", {}, address="https://github.com/ada/course", hub=hub)
+
+
+def test_a_hub_without_a_public_address_is_refused(tmp_path):
+    with complains(NotSetUp, "GitHub", "course address"):
+        site.build_site(ROOT, tmp_path / "made", {}, hub="https://hub.example.org")
 
 
 def test_what_sphinx_warns_of_counts_where_it_is_asked_to(tmp_path, small_notebook, monkeypatch):

@@ -71,14 +71,15 @@ def build(ctx, source):
 
 
 @click.command()
-def book():
+@click.option("--hub", metavar="ADDRESS", default="", help="A JupyterHub with nbgitpuller, to link to from each page.")
+def book(hub):
     """Write the course as a site, with search, into build/book/html; the notebooks as they are stored."""
     from . import colab, execution, site
 
     folder, address = course_root() / "build" / "book", colab.read_address(course_root())
     shutil.rmtree(folder, ignore_errors=True)  # no page stays of what is there no more
     stored = {path.name: execution.read_notebook(path) for path in _notebooks()}
-    first = site.build_site(course_root(), folder / "html", stored, address=address, strict=True)
+    first = site.build_site(course_root(), folder / "html", stored, address=address, strict=True, hub=hub)
     click.echo(f"Open {shown(first)} in a browser, or put its folder on a web server.")
     if not address.startswith("https://github.com/"):
         click.echo("No page has a link to Colab or Binder: say where the course is on GitHub (`course address`).")

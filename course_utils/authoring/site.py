@@ -29,18 +29,28 @@ def build_site(
     told: str = "",
     address: str = "",
     strict: bool = False,
+    hub: str = "",
 ) -> Path:
     """Build the site of the course in `root` into the folder `made`; its first page.
 
     `notebooks` are those to show, each by the name of its file, and `told` is Markdown for the first page. Links to the
-    repository, and on GitHub those that launch a notebook in Colab or Binder, need `address`, the course's public one.
-    Changes `notebooks`. Raises `NotSetUp` where Sphinx is missing or fails, and if `strict` where it warns of anything.
+    repository, and on GitHub those that launch a notebook in Colab or Binder, need `address`, the course's public one;
+    on the JupyterHub at `hub` too. Changes `notebooks`. Raises `NotSetUp` where Sphinx is missing or fails, if `strict`
+    where it warns of anything, and for a hub's address that is none, or without a public one on GitHub.
     """
     if not find_spec("sphinx") or not find_spec("myst_nb"):
         raise NotSetUp("Sphinx is not installed here: install the course with its book (pip install -e '.[lab,book]').")
     if not (root / "docs" / "book").is_dir():
         raise NotSetUp(f"There is no docs/book in {root}: take the course's repository, as students' copies lack it.")
-    environment = os.environ | {"COURSE_REPOSITORY": address, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    if hub and not re.fullmatch(r"https?://[\w.-]+(:\d+)?(/[\w.~-]+)*/?", hub, re.ASCII):
+        raise NotSetUp(f"'{hub}' is no address of a JupyterHub: give one such as https://hub.example.org.")
+    if hub and not address.startswith("https://github.com/"):
+        raise NotSetUp("A JupyterHub gets the notebooks from GitHub: say where they are there (`course address`).")
+    environment = os.environ | {
+        "COURSE_REPOSITORY": address,
+        "COURSE_HUB": hub.rstrip("/"),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
     command = [sys.executable, "-m", "sphinx", "-b", "html", "-q", *(["-W", "--keep-going"] if strict else [])]
     with tempfile.TemporaryDirectory() as name:  # MyST-NB writes beside the folder that it is given, too
         source, pages, trees = (Path(name) / "site" / part for part in ("source", "pages", "trees"))
@@ -61,7 +71,7 @@ def write_source(root: Path, folder: Path, notebooks: Mapping[str, nbformat.Note
     (static / "pictures").mkdir(parents=True)
     (folder / "notebooks").mkdir()
     shutil.copy(root / "docs" / "book" / "course.css", static)
-    for name in ("picture.png", "grading.md", "assignments.md"):
+    for name in ("picture.png", "assignments.md", "grading.md", "hub.md", "container.md"):
         shutil.copy(root / "docs" / name, folder)
     for name, notebook in notebooks.items():
         execution.drop_widgets(notebook)

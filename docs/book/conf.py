@@ -1,6 +1,7 @@
 """Sphinx's settings for the site. Its pages are put together by course_utils/authoring/site.py."""
 
 import os
+from urllib.parse import urlencode
 
 from docutils import nodes
 
@@ -51,6 +52,11 @@ if repository.startswith("https://github.com/"):  # of others, the theme does no
             "notebook_interface": "jupyterlab",
         },
     }
+    if hub := os.environ.get("COURSE_HUB", ""):
+        html_theme_options["launch_buttons"]["jupyterhub_url"] = hub
+        first = f"lab/tree/{repository.rpartition('/')[2]}/notebooks/00_start_here.ipynb"
+        asked = urlencode({"repo": repository, "urlpath": first, "branch": html_context["launch"]["branch"]})
+        html_context["launch"]["hub"] = f"{hub}/hub/user-redirect/git-pull?{asked}"
 if os.name == "nt":  # grading is for Linux, and imports what only Linux has
     autodoc_mock_imports = ["fcntl", "pwd", "resource"]
 

@@ -15,6 +15,7 @@ from course_utils.authoring import site as book
 from course_utils.errors import NotSetUp
 
 REPOSITORY = "https://github.com/example/course"
+HUB = "https://hub.example.org"
 GRAVE = ("serious", "critical")
 
 
@@ -31,7 +32,7 @@ def site(tmp_path_factory):
     pages = [running.Page(ROOT / name, name, notebook) for name, notebook in notebooks.items()]
     pages[-1].problem = "The notebook 09_model_zoo_and_your_project.ipynb lost its kernel (Kernel died): free memory."
     told = running.report(pages, "embedded", running.Demonstration(graded), folder)
-    first = book.build_site(ROOT, folder, notebooks, told, REPOSITORY, strict=True)
+    first = book.build_site(ROOT, folder, notebooks, told, REPOSITORY, strict=True, hub=f"{HUB}/")
     with served(first.parent) as url:
         yield first.parent, url
 
@@ -93,9 +94,10 @@ def test_no_serious_fault_of_accessibility(browser, site, pages, scheme):
 def test_every_page_has_launch_links(page, site, pages):
     _, url = site
     starts = "https://mybinder.org/v2/gh/example/course/main", "https://colab.research.google.com/github/example/course"
+    starts += (f"{HUB}/hub/user-redirect/git-pull?repo={REPOSITORY}&urlpath=lab/tree/course/",)
     for path in pages:
         page.goto(url + path)
-        links = page.eval_on_selector_all("a[href]", "all => all.map(a => a.href)")
+        links = page.eval_on_selector_all("a[href]", "all => all.map(a => decodeURIComponent(a.href))")
         first = "notebooks/00_start_here.ipynb"
         for file in {first, path.replace(".html", ".ipynb") if path.startswith("notebooks/") else first}:
             for start in starts:

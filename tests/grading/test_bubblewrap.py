@@ -367,4 +367,7 @@ def test_elsewhere_it_can_be_asked_and_says_no(system):
         "print(available.way(), available.missing()); assert 'course_utils.grading.sandbox.syscalls' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "None Submissions can be isolated on Linux only: grade in a Linux container.\n"
+    assert (
+        done.stdout
+        == "None Submissions can be isolated on Linux only: grade in a Linux container, as docs/container.md says.\n"
+    )

@@ -66,6 +66,7 @@ def test_it_has_what_students_need_and_nothing_of_the_grading(bundle):
     names = {path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file()}
     assert {f"assignments/{name}/{name}.ipynb" for name in NAMES} == {n for n in names if n.startswith("assignments/")}
     assert {"README.md", "course.py", "pyproject.toml", "requirements.lock", "course_utils/data/embedded.npz"} <= names
+    assert {".binder/requirements.txt", ".binder/runtime.txt"} <= names  # Binder opens what students get
     assert len([name for name in names if name.startswith("notebooks/")]) == len(list(ROOT.glob("notebooks/*.ipynb")))
     strange = (
         "grading",

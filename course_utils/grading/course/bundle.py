@@ -12,6 +12,7 @@ from ..batch import pipeline
 NAME = "transfer-learning-course"
 _README = Path(__file__).with_name("student_readme.md")
 _ALONE = ("course.py", "requirements.lock", "environment.yml", "LICENSE")
+_BINDER = (".binder/requirements.txt", ".binder/runtime.txt")
 # Of the package: the grader with the kernels that it starts and its page's style, and what writes the course.
 _OURS = ("grading/", "data/kernels/", "data/style.css", "authoring/")
 # Of pyproject.toml: what points to those, or to the tests.
@@ -34,7 +35,7 @@ def write_bundle(root: Path, file: Path) -> list[str]:
 def _contents(root: Path) -> Iterator[tuple[str, bytes]]:
     yield "README.md", _README.read_bytes()
     yield "pyproject.toml", without_grading((root / "pyproject.toml").read_text("utf-8")).encode()
-    for name in _ALONE:
+    for name in (*_ALONE, *_BINDER):
         yield name, (root / name).read_bytes()
     for path in (root / "notebooks").glob("*.ipynb"):
         yield f"notebooks/{path.name}", path.read_bytes()

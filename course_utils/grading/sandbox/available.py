@@ -35,7 +35,7 @@ def must_have(kernel: str) -> None:
 def lacks(kernel: str) -> str | None:
     """What this machine lacks for one of the two kernelspecs, in one sentence, or None: tried once, not guessed."""
     if sys.platform != "linux":
-        return "Submissions can be isolated on Linux only: grade in a Linux container."
+        return "Submissions can be isolated on Linux only: grade in a Linux container, as docs/container.md says."
     if kernel == BUBBLEWRAP:
         if _bubblewrap().options() is None:
             return "bubblewrap is not installed or may not make namespaces: install it, or grade on another machine."
@@ -47,7 +47,7 @@ def lacks(kernel: str) -> str | None:
     if trial.try_sandbox([]) is None:
         return (
             "This machine does not let its users make namespaces: set the kernel's user.max_user_namespaces above 0, "
-            "or start the container with the right to make them."
+            "or start the container with the rights that docs/container.md names."
         )
     return None
 
