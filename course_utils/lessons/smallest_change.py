@@ -117,12 +117,12 @@ def tell_ways(found: Found, numbers: dict[str, int], levels: dict[str, float]) -
     for name, level in levels.items():
         print(f"{name:21} {'':18}  target {level:5.1f} %")
     mean = {key: {way: float(_of(rows, key).mean()) for way, rows in found.items()} for key in found["biases"][0]}
-    target, kept, moved, other = (mean[key] for key in ("target", "source", "change", "shifted"))
+    target, kept, moved = (mean[key] for key in ("target", "source", "change"))
     once, first = "all at once", "head first, then all"
     claim(
-        "With the head first, more of the source is left than with all at once, and more of the target when it shifts.",
-        kept[first] > kept[once] and other[first] > other[once],
-        f"source {kept[first]:.0f} against {kept[once]:.0f} %, shifted {other[first]:.0f} against {other[once]:.0f} %",
+        "At the same rate and in as many steps, more of the source is left with the head first than with all at once.",
+        kept[first] > kept[once],
+        f"source {kept[first]:.0f} against {kept[once]:.0f} %, target {target[first]:.0f} against {target[once]:.0f} %",
     )
     small = max(("biases", "scale and shift", "LoRA"), key=lambda way: target[way])
     claim(
@@ -145,7 +145,7 @@ def show_change(found: Found, levels: dict[str, float]) -> None:
     start, alt = _of(found["head only"], "target"), []
     for (way, rows), mark, colour in zip(found.items(), cycle(figures.MARKS), cycle(figures.CYCLE), strict=False):
         gain, half = interval(_of(rows, "target") - start)
-        far, left = _of(rows, "change").mean(), _of(rows, "source").mean()
+        far, kept = _of(rows, "change").mean(), _of(rows, "source").mean()
         ax.errorbar(
             far,
             gain,
@@ -156,19 +156,20 @@ def show_change(found: Found, levels: dict[str, float]) -> None:
             lw=1.2,
             color=colour,
             ls="none",
-            label=f"{way}: {left:.0f} % left",
+            label=f"{way}: {kept:.0f} % left",
         )
-        alt.append(f"{way}: weights changed by {far:.2g} %, {gain:+.1f} points, {left:.0f} % of the source left")
+        alt.append(f"{way}: weights changed by {far:.2g} %, {gain:+.1f} points, {kept:.0f} % of the source left")
     ax.axhline(0, color=figures.GREY, lw=1)
     below = ", ".join(f"{name} {level - start.mean():+.0f}" for name, level in levels.items())
     ax.annotate(
         f"outside the picture: {below} points", (0.99, 0.02), xycoords="axes fraction", ha="right", fontsize=8.5
     )
-    ax.set(
-        xlabel="change of the blocks' weights (% of their size)",
-        ylabel="points gained on the target",
-        title="A large change is not a large gain, and not a large loss either",
-    )
+    left = {way: _of(rows, "source").mean() for way, rows in found.items() if way != "head only"}
+    farthest = max(left, key=lambda way: _of(found[way], "change").mean())
+    title = f"Of the source, {min(left.values()):.0f} to {max(left.values()):.0f} % are left; after the farthest change"
+    title += f" {left[farthest]:.0f} %"
+    ax.set(xlabel="change of the blocks' weights (% of their size)", title=title)
+    ax.set_ylabel("points gained on the target, 95 % interval")
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9, title="of the source's own answers")
     figures.show(figure, "; ".join(alt) + f"; {below} points.")
     (far, left), (moved, kept) = (

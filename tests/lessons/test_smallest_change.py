@@ -145,7 +145,6 @@ def ways(**other):
     [
         ({}, [True, True, True]),
         ({"all_at_once": rows(58, 40, 85, 2)}, [False, True, True]),  # more of the source is left
-        ({"all_at_once": rows(58, 55, 50, 2)}, [False, True, True]),  # better when it shifts
         ({w: rows(55, 50, 96, 1) for w in ("biases", "scale_and_shift", "LoRA")}, [True, False, True]),
         ({"towards_the_source": rows(63, 53, 85, 1.5)}, [True, True, False]),
         ({"towards_the_source": rows(63, 53, 70, 0.5)}, [True, True, False]),
