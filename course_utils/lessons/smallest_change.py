@@ -204,7 +204,7 @@ def show_line(found: dict[float, list[dict[str, float]]], levels: dict[str, floa
     )
     ax.set(
         xlabel="share of the way from the source's weights to the tuned ones",
-        ylabel="per cent",
+        ylabel="per cent, 95 % interval",
         ylim=(0, 105),
         title=title,
     )
