@@ -124,7 +124,7 @@ def test_conda_gets_the_same_pins_as_pip():
 
 
 def test_the_notebooks_are_there_in_their_order():
-    assert [path.name[:2] for path in NOTEBOOKS] == [f"{k:02d}" for k in range(11)]
+    assert [path.name[:2] for path in NOTEBOOKS] == [f"{k:02d}" for k in range(12)]
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
