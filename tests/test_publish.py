@@ -5,6 +5,7 @@ import shutil
 import sys
 import time
 from html.parser import HTMLParser
+from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
@@ -74,6 +75,18 @@ def built(tmp_path_factory, small_notebook):
     return SimpleNamespace(
         folder=made, problems=[page.problem for page in ran], cells=len(cells), pages=pages, index=read(index)
     )
+
+
+def test_each_notebook_runs_in_its_own_folder_and_we_stay_where_we_are(tmp_path, small_notebook):
+    here, paths = Path.cwd(), [tmp_path / name / "00_one.ipynb" for name in ("a", "b", "c")]
+    for path in paths:
+        notebook = small_notebook()
+        notebook.cells = [new_code_cell("import os, time\ntime.sleep(1)\nprint(os.getcwd())")]
+        path.parent.mkdir()
+        nbformat.write(notebook, path)
+    ran = running.run_pages(paths, "embedded")
+    assert [page.notebook.cells[-1].outputs[0].text.strip() for page in ran] == [str(path.parent) for path in paths]
+    assert Path.cwd() == here
 
 
 def test_whoever_ends_the_run_ends_its_kernels(tmp_path, small_notebook):

@@ -84,7 +84,7 @@ def run_notebook(
             None,
             parameters,
             kernel_name="python3",
-            cwd=path.parent,
+            resources={"metadata": {"path": str(path.parent)}},  # `cwd` would change that of all threads
             progress_bar=False,
             kernel_manager_class=CourseKernelManager,
             extra_arguments=["--IPKernelApp.log_level=50"],  # the kernel's own log has nothing for a reader
