@@ -170,13 +170,14 @@ class StandIn:
             return _hear(decode(told["value"]))
         name, text = (str(told.get(key, "")).encode(errors="replace").decode() for key in ("error", "text"))
         _hear((name, text))
-        kind = _start.get(name, getattr(builtins, name, None))  # the assignment's own, which tests may expect
+        kind = _start.get(name, getattr(builtins, name, None))  # tests may expect the assignment's own
         if not (isinstance(kind, type) and issubclass(kind, Exception)) or issubclass(kind, ExceptionGroup):
             kind = type(name, (Exception,), {})
         try:
             problem = kind(text)
         except Exception:  # one that asks for more than a text
-            problem = kind.__new__(kind, text)
+            own = name in _start  # Python's own have no text before they have all their parts
+            problem = kind.__new__(kind, text) if own else type(name, (Exception,), {})(text)
         line = told.get("line")  # in the cell of the student's function
         problem.line = line if type(line) is int and 0 < line < 10_000 else None
         raise problem
