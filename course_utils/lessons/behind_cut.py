@@ -63,8 +63,8 @@ def show_heads(found: Found, results: list[dict], n: int) -> str:
     show(depth.worth_of_parameters(panels, heads, title), "Mean over n: " + alt)
     first, last = mean[cuts[0]], cuts[-1]
     claim(
-        "Behind the shallow cut, new convolutions gain more than behind the deep one, and more than a hidden layer.",
-        gain[cuts[0]] > max(gain[last], first[heads[1]] - first[heads[0]]),
+        "Behind the shallow cut, new convolutions gain more over a linear head than a hidden layer does.",
+        gain[cuts[0]] > first[heads[1]] - first[heads[0]],
         f"convolutions {gain[cuts[0]]:+.0f} points at {cuts[0]} and {gain[last]:+.0f} at {last}, a hidden layer "
         f"{first[heads[1]] - first[heads[0]]:+.0f} at {cuts[0]}",
     )
