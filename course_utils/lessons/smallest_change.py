@@ -176,7 +176,7 @@ def show_change(found: Found, levels: dict[str, float]) -> None:
         [_of(found[way], key).mean() for key in ("change", "source")] for way in ("last block", "all at once")
     )
     claim(
-        "The last block moves farther than all at once, and yet costs no more of the source: not by 5 points.",
+        "The last block moves farther than all at once, and costs at most 5 points more of the source.",
         far > moved and left > kept - 5,
         f"moved by {far:.2f} and {moved:.2f} %, source {left:.0f} and {kept:.0f} %",
     )
