@@ -5,6 +5,7 @@ Alain & Bengio 2016, "Understanding intermediate layers using linear classifier 
 
 import json
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
@@ -28,24 +29,12 @@ def cut_features(source: Source, pictures: np.ndarray, cuts: tuple[str, ...] = (
     `pictures` are uint8 (n, h, w, 3), and are brought to the source's size and scale a batch at a time. A cut's output
     is averaged over grid x grid cells, as `models.tokens.pooled` does. Raises `UnknownCut`, `BadPictures`.
     """
-    outputs = {cut: source.prefix(cut).output for cut in cuts or source.cuts}
-    return _of_pictures(source, source.model.input, outputs, pictures, grid)
+    return _of_pictures(source, _at_cuts(source, tuple(cuts or source.cuts)), pictures, grid)
 
 
 def random_features(source: Source, pictures: np.ndarray, seed: int, cuts: tuple[str, ...] = ()) -> Features:
     """The control to `cut_features`: the same cuts of the same architecture, with weights that nobody trained."""
-    cuts = cuts or source.cuts
-    untrained = random_prefix(source, max(cuts, key=source.cuts.index), seed)
-    outputs = {cut: output_of(untrained, cut) for cut in cuts}
-    return _of_pictures(source, untrained.input, outputs, pictures, grid=1)
-
-
-def _of_pictures(source: Source, start, outputs: dict, pictures: np.ndarray, grid: int) -> Features:
-    import keras
-
-    every_value = (np.arange(768) % 256).astype("uint8").reshape(1, 16, 16, 3)
-    how = source.preprocess(every_value)  # tells one way of scaling from another
-    return _kept(keras.Model(start, outputs), checked(pictures), source.scaled, grid, how)
+    return _of_pictures(source, _untrained(source, tuple(cuts or source.cuts), seed), pictures, grid=1)
 
 
 def features(model, inputs: np.ndarray, grid: int = 1) -> Features:
@@ -53,16 +42,45 @@ def features(model, inputs: np.ndarray, grid: int = 1) -> Features:
     return _kept(model, inputs, np.asarray, grid)
 
 
-def _kept(model, inputs: np.ndarray, prepare: Callable, grid: int, *key: np.ndarray) -> dict[str, np.ndarray]:
+# A network is built and traced once, for training and test pictures: that takes as long as some hundred pictures.
+@lru_cache(maxsize=4)
+def _at_cuts(source: Source, cuts: tuple[str, ...]):
     import keras
 
-    pools = {name: pooled(x, grid, free_name(model, f"pool_{k}")) for k, (name, x) in enumerate(model.output.items())}
+    return keras.Model(source.model.input, {cut: source.prefix(cut).output for cut in cuts})
 
+
+@lru_cache(maxsize=4)
+def _untrained(source: Source, cuts: tuple[str, ...], seed: int):
+    import keras
+
+    untrained = random_prefix(source, max(cuts, key=source.cuts.index), seed)
+    return keras.Model(untrained.input, {cut: output_of(untrained, cut) for cut in cuts})
+
+
+@lru_cache(maxsize=4)
+def _pooling(model, grid: int, shape: tuple[int, ...], kind: str) -> Callable:
+    import keras
+    import tensorflow as tf
+
+    pools = {name: pooled(x, grid, free_name(model, f"pool_{k}")) for k, (name, x) in enumerate(model.output.items())}
+    ending_in_pools = keras.Model(model.input, pools)
+    of_any_number = tf.TensorSpec((None, *shape), kind)  # else the last batch, a shorter one, is traced again
+    return tf.function(lambda x: ending_in_pools(x, training=False), input_signature=[of_any_number])
+
+
+def _of_pictures(source: Source, model, pictures: np.ndarray, grid: int) -> Features:
+    every_value = (np.arange(768) % 256).astype("uint8").reshape(1, 16, 16, 3)
+    how = source.preprocess(every_value)  # tells one way of scaling from another
+    return _kept(model, checked(pictures), source.scaled, grid, how)
+
+
+def _kept(model, inputs: np.ndarray, prepare: Callable, grid: int, *key: np.ndarray) -> Features:
     def compute():
         import tensorflow as tf
 
-        features = keras.Model(model.input, pools)
-        run = tf.function(lambda x: features(x, training=False), reduce_retracing=True)
+        one = prepare(inputs[:1])
+        run = _pooling(model, grid, one.shape[1:], one.dtype.name)
         parts = [
             run(tf.constant(prepare(inputs[start : start + BATCH])))
             for start in bar(range(0, len(inputs), BATCH), label="features", unit="batches")
