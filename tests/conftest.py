@@ -32,8 +32,10 @@ FIRST = (
 )
 
 
-# The dearest long tests, of which a run may take a share: COURSE_TESTS_SHARE=1/4 is every fourth, from the second on.
-SHARED = ("test_notebooks.py", "test_assignments.py", "test_real_notebooks.py")
+# The long tests of which a run may take a share: all but those in a browser, which are the only ones of what they test.
+# COURSE_TESTS_SHARE=1/6 is every sixth, from the second on; those of a file in WHOLE, which share what takes long, go
+# together.
+WHOLE = ("test_demo.py",)
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
@@ -43,8 +45,10 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker("long")
     if share := os.environ.get("COURSE_TESTS_SHARE"):
         which, every = map(int, share.split("/"))
-        dear = [item for item in items if item.get_closest_marker("long") and item.path.name in SHARED]
-        left = {item for k, item in enumerate(dear) if k % every != which}
+        long = [item for item in items if item.get_closest_marker("long") and item.path.parent.name != "browser"]
+        parts = list(dict.fromkeys(item.path.name if item.path.name in WHOLE else item.nodeid for item in long))
+        chosen = set(parts[which::every])
+        left = {item for item in long if not {item.path.name, item.nodeid} & chosen}
         config.hook.pytest_deselected(items=list(left))
         items[:] = [item for item in items if item not in left]
     items.sort(key=lambda item: FIRST.index(item.path.name) if item.path.name in FIRST else len(FIRST))
@@ -122,7 +126,10 @@ def small_notebook():
     return make
 
 
-@pytest.fixture(scope="session", params=["average", "class token", "nested"])
+@pytest.fixture(
+    scope="session",
+    params=["class token", *(pytest.param(kind, marks=pytest.mark.long) for kind in ("average", "nested"))],
+)
 def vit(request, tmp_path_factory):
     """A small vision transformer as a source, from a file; no test may change its weights."""
     from helpers import small_vit

@@ -114,9 +114,9 @@ def assert_claims_hold(path, notebook):
     assert claims or path.name.startswith("00"), "the notebook claims nothing"
 
 
-def some_long(some: int, every: int) -> list:
-    """Numbers for `parametrize`: the first ones always, all others among the long tests only."""
-    return [k if k < some else pytest.param(k, marks=pytest.mark.long) for k in range(every)]
+def long_but(every, *quick) -> list:
+    """What `parametrize` takes of all these: `quick` ones always, the others among the long tests only."""
+    return [one if one in quick else pytest.param(one, marks=pytest.mark.long) for one in every]
 
 
 def small_vit(class_token: bool = False, base: bool = False):

@@ -159,6 +159,7 @@ def training(tmp_path_factory):
     return folder, card, told, drawn, answers[0]
 
 
+@pytest.mark.long
 def test_training_makes_the_loss_fall(training):
     _, card, told, *_ = training
     losses = [loss for _, _, loss in told]

@@ -82,6 +82,7 @@ def test_random_layers_are_those_of_no_trained_network(small, keep):
     assert not model.get_layer("stem_conv").trainable and model.get_layer("b2_conv1").trainable
 
 
+@pytest.mark.long
 def test_the_experiment_has_a_row_for_every_kind_and_cut(small, keep, monkeypatch):
     monkeypatch.setattr(halves, "CUTS", halves.CUTS[:2])
     trained = []

@@ -121,6 +121,7 @@ def scaling_lite(lite):
     return file
 
 
+@pytest.mark.long
 def test_pictures_scaled_twice_are_noticed(scaling_lite, capsys):
     source = load_source(scaling_lite, preprocess=scale)
     told = capsys.readouterr().out

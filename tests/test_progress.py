@@ -42,6 +42,7 @@ def shown(outputs):
     return [output["data"]["text/plain"] for output in outputs if output.output_type == "display_data"]
 
 
+@pytest.mark.long
 def test_a_notebook_keeps_one_line_for_each_bar(notebook):
     outputs = notebook[0]
     for name, line in (("iterable", "probes: 6 cuts"), ("counted", "training: 8 steps"), ("unnamed", "done: 2 steps")):

@@ -194,6 +194,7 @@ def test_a_hub_without_a_public_address_is_refused(tmp_path):
         site.build_site(ROOT, tmp_path / "made", {}, hub="https://hub.example.org")
 
 
+@pytest.mark.long
 def test_what_sphinx_warns_of_counts_where_it_is_asked_to(tmp_path, small_notebook, monkeypatch):
     monkeypatch.setattr(site, "_reference", lambda: "# Reference\n\n{doc}`nowhere`\n")
     shutil.copytree(ROOT / "docs", tmp_path / "docs")

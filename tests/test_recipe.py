@@ -51,6 +51,7 @@ def test_a_view_that_only_confuses_is_left_out(clouds):
     assert Heads().fit([train, other], labels).seen == (0, 1)  # of the same pictures, with other luck
 
 
+@pytest.mark.long
 def test_it_is_no_worse_than_the_best_single_cut(source):
     target = load_target("unseen shapes and textures", seed=3)
     pictures, labels = target.draw(10, seed=0)

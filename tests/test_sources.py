@@ -355,6 +355,7 @@ def test_no_network(keras_home, capfd):
     assert not list(keras_home.iterdir())
 
 
+@pytest.mark.long
 def test_every_family_says_which_file_it_wants():
     one_of_each = {entry.family: entry for entry in reversed(ZOO.values())}.values()
     wanted = {entry.name: weights.wanted(lambda e=entry: e.build("imagenet", False)) for entry in one_of_each}

@@ -5,6 +5,7 @@ import re
 import keras
 import numpy as np
 import pytest
+from helpers import long_but
 
 from course_utils.errors import UnknownSource
 from course_utils.models.cuts import named_cuts, output_of
@@ -63,7 +64,7 @@ def test_table_and_model_agree_and_cuts_are_in_order(name):
     assert len(cuts) >= 5 and places == sorted(set(places)) and tuple(cuts) == entry.cuts(model)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", long_but(FAMILIES, "MobileNetV2", "ResNet50V2"))
 def test_every_prefix_runs(name):
     side, entry = FAMILIES[name], ZOO[name]
     keras.utils.set_random_seed(0)
@@ -122,6 +123,7 @@ def test_cuts_keep_their_names_from_load_to_load(name, classifier):
     assert not [cut for cut in first if re.fullmatch(r"(add|activation|re_lu|layer_normalization)(_\d+)?", cut)]
 
 
+@pytest.mark.long
 def test_cuts_survive_without_the_classifier():
     for name in FAMILIES:
         entry = ZOO[name]

@@ -99,12 +99,14 @@ def test_what_is_right_has_no_problems_and_a_table(course):
     assert "marks that change with the seed: 0 of 8" in told and "knows_one  loses   4  Writes down" in told
 
 
+@pytest.mark.long
 def test_nothing_is_graded_twice(course, monkeypatch):
     run(course)
     monkeypatch.setattr(examiner, "grade_all", None)
     assert run(course).problems == []
 
 
+@pytest.mark.long
 def test_another_hidden_test_grades_anew(course):
     run(course)
     change(course, "double(21) == 42", "double(21) == 43", "source/tiny/tiny.ipynb")
@@ -141,6 +143,7 @@ def test_marks_that_depend_on_the_seed_are_named(course):
     assert not any("squares gets, with seed 1" in problem for problem in found.problems)
 
 
+@pytest.mark.long
 def test_too_few_known_answers_are_named(course, monkeypatch):
     monkeypatch.setattr(audit_module, "LEAST", 2)
     change(course, "answer = np.array([3, 2, 1])", "answer = 1")
@@ -185,6 +188,7 @@ def test_cases_are_the_reference_the_second_the_blank_and_each_wrong_one(course)
     assert wrong[2].expected == {"test-value": 0} and set(wrong[1].expected) == {"test-double", "test-parts"}
 
 
+@pytest.mark.long
 def test_a_wrong_answer_that_harms_those_after_it_is_graded_by_itself(course):
     """It changes what the assignment gave, so that the reference fails after it, and the next wrong answer, too."""
     change(course, "return x ** 3", "global lucky\n    lucky = 0\n    return x ** 3")
@@ -209,6 +213,7 @@ def test_answers_that_do_not_fit_are_said_in_a_sentence(course, old, new, why):
     assert why in str(problem.value) and "\n" not in str(problem.value)
 
 
+@pytest.mark.long
 def test_without_a_seed_in_the_assignment_no_other_one_is_tried(course, tmp_path):
     change(course, "start(seed=0)", "start()", "source/tiny/tiny.ipynb")
     assert audit_assignment(course, "tiny", tmp_path / "kept", [0], False).problems == []
@@ -216,6 +221,7 @@ def test_without_a_seed_in_the_assignment_no_other_one_is_tried(course, tmp_path
         audit_assignment(course, "tiny", tmp_path / "kept", [1], False)
 
 
+@pytest.mark.long
 def test_any_course_folder_is_audited_also_without_known_answers(course, monkeypatch):
     shutil.rmtree(course / "audit")
     monkeypatch.chdir(course)
@@ -224,6 +230,7 @@ def test_any_course_folder_is_audited_also_without_known_answers(course, monkeyp
     assert list((course / "results" / "tiny" / "audit").glob("*.json"))
 
 
+@pytest.mark.long
 def test_the_command(course, monkeypatch):
     monkeypatch.setattr("course_utils.grading.ASSIGNMENTS", course)
     done = CliRunner().invoke(cli.main, ["audit", "tiny", "--seeds", "1"])

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 from click.testing import CliRunner
+from helpers import long_but
 from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader.utils import determine_grade
 
@@ -368,7 +369,10 @@ def test_an_object_that_cannot_leave_the_kernel_is_for_a_person_to_judge(tmp_pat
     assert read_notes(graded(tmp_path / "ps", source, theirs)[1]) == []
 
 
-@pytest.mark.parametrize("name", ["str", "print", "repr", "len", "type", "list", "int", "object", "Exception"])
+OVERWRITTEN = ["str", "print", "repr", "len", "type", "list", "int", "object", "Exception"]
+
+
+@pytest.mark.parametrize("name", long_but(OVERWRITTEN, "str", "repr", "type", "Exception"))
 def test_a_name_of_pythons_that_was_overwritten_is_no_tampering(tmp_path, name):
     source = assignment("answer = 3", "assert answer == 3")
     theirs = nbformat.from_dict(source)
@@ -385,7 +389,7 @@ LACKS = {
 }
 
 
-@pytest.mark.parametrize("what", LACKS)
+@pytest.mark.parametrize("what", long_but(LACKS, "a file", "`input`"))
 def test_an_answer_that_ends_for_want_of_something_is_for_a_person_to_judge(tmp_path, what):
     source = assignment("answer = 3", "assert answer == 3")
     theirs = nbformat.from_dict(source)
@@ -427,6 +431,7 @@ def files_of(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.long
 def test_nbgraders_own_way_reads_the_same_and_changes_nothing_either(tmp_path, inline):
     course = course_of(tmp_path / "class", RIGHT)
     author.generate_checked(course, "ps")

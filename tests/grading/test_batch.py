@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from distributed import Client
 from grading_helpers import moments
 from grading_stub import grade, hand_in, ledger, marks, points, write_source
+from helpers import long_but
 
 from course_utils import cli
 from course_utils.errors import GradingFailed, NoSandbox
@@ -245,7 +246,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", long_but([signal.SIGINT, signal.SIGKILL], signal.SIGKILL))
 def test_ended_at_any_moment_the_next_run_goes_on(course, number, tmp_path):
     for student, passed in PASSES.items():
         hand_in(course, student, f"# passes {passed} # takes 0.5")

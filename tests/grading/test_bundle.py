@@ -104,6 +104,7 @@ def test_its_command_works_and_has_the_commands_of_students_alone(bundle, tmp_pa
     assert {line.split()[0] for line in listed if line.strip()} == {"doctor", "fetch", "lab"}
 
 
+@pytest.mark.long
 def test_an_assignment_in_it_can_be_validated_and_says_what_is_not_done(bundle, tmp_path):
     file = bundle / "assignments" / "ps1" / "ps1.ipynb"
     done = subprocess.run(

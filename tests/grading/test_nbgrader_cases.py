@@ -158,6 +158,7 @@ def test_what_a_person_gave_survives_regrading(course):
     assert [row["score"] for row in course.exported()] == [9.5]
 
 
+@pytest.mark.long
 def test_files_are_the_assignments_own_and_others_notebooks_are_left_alone(course):
     there = course.hand_in("ann")
     (there / "factor.txt").write_text("0")  # no help: the assignment's own is used
@@ -178,6 +179,7 @@ def test_a_notebook_that_is_missing_costs_its_own_points_only(course):
     assert grades["one", "test"][0] == 2 and grades["two", "test"][0] == 0 and score == 2
 
 
+@pytest.mark.long
 def test_a_file_of_which_the_students_own_counts(course):
     course.api.config.Autograde.exclude_overwriting = {"pair": ["factor.txt"]}
     (course.hand_in("ann") / "factor.txt").write_text("0")
@@ -189,6 +191,7 @@ def test_a_file_of_which_the_students_own_counts(course):
     assert all(grades[student]["one", "test"][0] == 2 for student in grades)  # tests have the assignment's own
 
 
+@pytest.mark.long
 def test_a_kernel_that_is_not_here_and_times_that_are_none(course):
     for student, kernelspec in (("ann", {"name": "blarg", "display_name": "Blarg"}), ("bob", None)):
         file = course.hand_in(student) / "one.ipynb"

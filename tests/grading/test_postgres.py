@@ -59,6 +59,7 @@ def database():
         shutil.rmtree(folder)
 
 
+@pytest.mark.long
 def test_a_class_is_graded_into_postgresql(database, tmp_path, monkeypatch):
     course = tmp_path / "class"
     write_source(course, f"c.CourseDirectory.db_url = {database!r}\n")

@@ -204,6 +204,7 @@ def small_network():
     return model
 
 
+@pytest.mark.long
 def test_a_network_that_beats_the_pixels_is_right(ask, small_network, monkeypatch):
     monkeypatch.setattr(lesson, "last_seed", 0)
     right, text = ask(failures.beats_pixels, (small_network, lambda pictures: pictures))
@@ -253,6 +254,7 @@ def by_cross_validation(features, labels):
     return max(features, key=lambda way: cross_val_score(head, features[way], labels, cv=2).mean())
 
 
+@pytest.mark.long
 def test_a_guard_that_looks_at_training_pictures_is_right(ask):
     right, text = ask(failures.guard, by_cross_validation)
     assert right is True, text

@@ -88,6 +88,7 @@ def trained(behind, optimizer, epochs):
     return train
 
 
+@pytest.mark.long
 def test_tuning_is_judged_by_what_it_gained_moved_and_kept(tasks, monkeypatch, ask):
     import keras
 

@@ -31,6 +31,7 @@ def error(tasks, way):
 ALL = [(step, a, b) for step in (1, -1) for a, b in ((0, 1), (0, 255), (127.5, 127.5), (127.5, 255))]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(3))
 def test_the_probabilities_that_are_told_single_out_one_scale(source, seed, ask):
     tasks = imagenet.Tasks(source, seed)

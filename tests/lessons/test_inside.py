@@ -81,6 +81,7 @@ def test_a_wide_view_is_measured(ask):
     assert "5 convolutions" in ask(layer_tasks.wide_view, stack(2, 2, 2, 2, 1))[1]
 
 
+@pytest.mark.long
 def test_a_probe_of_stripes_is_judged_by_what_was_trained(ask):
     import keras
 

@@ -102,6 +102,7 @@ def tasks():
     return little_data.LittleTasks(source, load_target("unseen shapes"), "b5", 0)
 
 
+@pytest.mark.long
 def test_a_head_is_spared_by_fewer_numbers(tasks, ask):
     import keras
     from sklearn.decomposition import PCA
