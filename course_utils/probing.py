@@ -5,7 +5,7 @@ Alain & Bengio 2016, "Understanding intermediate layers using linear classifier 
 
 import json
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import product
 
 import numpy as np
@@ -109,11 +109,20 @@ def linear_probe(x: np.ndarray, y: np.ndarray, test_x: np.ndarray, test_y: np.nd
     from sklearn.linear_model import LogisticRegression, RidgeCV
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
-    from threadpoolctl import threadpool_limits
 
     head = RidgeCV(np.logspace(-3, 3, 13)) if y.dtype.kind == "f" else LogisticRegression(max_iter=500)
-    with threadpool_limits(1):  # matrices so small cost 16 times more processor time in two threads than in one
+    with _thread_pools().limit(
+        limits=1
+    ):  # matrices so small cost 16 times more processor time in two threads than in one
         return float(make_pipeline(StandardScaler(), head).fit(x, y).score(test_x, test_y))
+
+
+@cache
+def _thread_pools():
+    """Those of the libraries that are loaded: looking for them takes a quarter of the time of a head."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def sweep(

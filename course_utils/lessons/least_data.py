@@ -11,6 +11,7 @@ from ..probing import interval
 
 NS = (1, 2, 3, 5, 10, 20)
 PLAIN = "centroid"  # the head that the others are compared with
+WHO = ("all classes", "the weakest class", "the other classes")
 Scores = dict[str, np.ndarray]  # of each way, test accuracy in per cent: (numbers of pictures, draws)
 
 
@@ -122,3 +123,29 @@ def show_choices(right: dict[str, Scores], budgets: tuple[int, ...]) -> float:
         "mean of all budgets: " + ", ".join(f"{name} {m:+.1f} ± {h:.1f} points" for name, (m, h) in told.items()),
     )
     return float(next(iter(told.values()))[0])
+
+
+def show_five_more(gained: dict[str, list[dict[str, np.ndarray]]]) -> float:
+    """A table of what five labels more bring, for each way to choose them; the first is all of the weakest class.
+
+    `gained` maps each target to its draws: of each way, points gained over all classes, by the weakest, and by the
+    others in the mean. Returns those over all classes that the first way brings, for the first target.
+    """
+    ways = list(next(iter(gained.values()))[0])
+    of = {name: np.array([[draw[way] for way in ways] for draw in draws]) for name, draws in gained.items()}
+    rows = {f"{name}, {who}": points[..., k] for name, points in of.items() for k, who in enumerate(WHO)}
+    means = [points.mean(0).tolist() for points in rows.values()]
+    title = "Five labels more: who gains by them? Points"
+    columns = [fill(way, 14) for way in ways]
+    told = [", ".join(f"{way} {v:+.1f}" for way, v in zip(ways, row, strict=True)) for row in means]
+    alt = " ".join(f"{row}: {values}." for row, values in zip(rows, told, strict=True))
+    figures.show(figures.heat_table(means, list(rows), columns, "how the five are chosen", title), alt)
+    first = {name: points[:, 0].mean(0) for name, points in of.items()}
+    claim(
+        "Five labels more of the weakest class help that class, and the others pay for it.",
+        all(own > 0 > others for _, own, others in first.values()),
+        ", ".join(
+            f"{name}: it {own:+.0f}, the others {others:+.1f} points" for name, (_, own, others) in first.items()
+        ),
+    )
+    return float(next(iter(of.values()))[:, 0, 0].mean())

@@ -162,3 +162,11 @@ def test_the_training_pictures_are_in_negative(tasks):
     first = digits.choose(least_tasks.POOL, 0)[:4]
     cut = tiny_source().cuts[-1]
     np.testing.assert_allclose(tasks._x[:4], cut_features(tiny_source(), 255 - digits.pictures[first], (cut,))[cut])
+
+
+@pytest.mark.parametrize(("own", "others", "holds"), [(50, -4, True), (50, 1, False), (-2, -4, False)])
+def test_who_gains_by_five_more_labels(said, own, others, holds):
+    draws = [{"of the weakest": (-1 + luck, own + luck, others + luck), "spread": (2, 3, 2)} for luck in LUCK]
+    assert least_data.show_five_more({"near": draws, "far": draws}) == -1
+    assert holding(said) == [holds]
+    assert said["alt"][0].startswith("near, all classes: of the weakest -1.0, spread +2.0. near, the weakest class: ")
