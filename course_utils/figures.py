@@ -211,7 +211,7 @@ def patch_rows(rows: dict[str, np.ndarray], title: str):
     return figure
 
 
-def heat_table(values, rows, columns, xlabel: str, title: str, form: str = "{:.0f}"):
+def heat_table(values, rows, columns, xlabel: str, title: str, form: str = "{:z.0f}"):
     """A table as colours with the figure in each cell, each row's largest in bold: values (rows, columns)."""
     values = np.asarray(values, "float64")
     figure, ax = new_figure(figsize=(WIDTH, 0.38 * len(rows) + 1.0))
