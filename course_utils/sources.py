@@ -18,7 +18,7 @@ from .errors import (
     UnsuitableModel,
 )
 from .models import cuts
-from .models.hub import PREFIX, load_preset
+from .models.hub.presets import PREFIX, load_preset
 from .models.installed import INSTALLED, load_installed
 from .models.loading import load_application, load_drawings
 from .models.network import Network, Scaling, ending
@@ -138,7 +138,7 @@ def load_source(
     that come with the course's packages, so that no network is asked), "drawings" (the course's own small network), the
     name of a model in `keras.applications` with its ImageNet weights, or the path of a `.keras` file, or of an `.h5`
     file that holds a whole model (a model within that model counts as one layer). "hub:" before the name of a preset of
-    KerasHub, or before the folder of one, takes that; the package keras-hub must be installed (`models.hub`).
+    KerasHub, or before the folder of one, takes that; the package keras-hub must be installed (`models.hub.presets`).
 
     `classifier=False` leaves the classifier out; from Keras that is a smaller file. `input_size`, height and width in
     pixels, may then differ from the size of the source's training, and with a classifier where it takes averages over

@@ -9,14 +9,13 @@ from difflib import get_close_matches
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from .errors import BadTarget, CourseError, UnknownSource
 from .pictures.labelled import balanced_draw
 from .root import with_tilde
-from .texts import docstrings, glove, news, sentence_vectors, vector_files
+from .texts import docstrings, glove, news, vector_files
 from .texts.docstrings import PACKAGES
 
 VECTOR_FILES = vector_files.ENDINGS
@@ -61,24 +60,6 @@ class WordVectors:
         return [
             (self.words[i], float(cosine[i])) for i in np.argsort(-cosine, kind="stable")[: min(k, len(cosine) - 1)]
         ]
-
-
-@dataclass(frozen=True)
-class SentenceEncoder:
-    """A network that makes one vector of a text: its `tokenizer`, and the `table` of its pieces, (pieces, numbers)."""
-
-    tokenizer: Any
-    table: np.ndarray
-
-    def pieces(self, text: str) -> list[str]:
-        """What it takes a text apart into; "▁" stands for the space before a word."""
-        return self.tokenizer.encode(text, add_special_tokens=False).tokens
-
-    def encode(self, texts) -> np.ndarray:
-        """The average of each text's rows, float32 (texts, numbers): the vector of the text. Zeros for no text."""
-        rows = [one.ids for one in self.tokenizer.encode_batch([*map(str, texts)], add_special_tokens=False)]
-        none = np.zeros(self.table.shape[1], "float32")
-        return np.array([self.table[ids].mean(axis=0) if ids else none for ids in rows])
 
 
 @dataclass(frozen=True)
@@ -149,17 +130,6 @@ def load_vectors(name: str | Path = "auto") -> WordVectors:
     told = f"{name}: {len(words):,} words in {vectors.shape[1]} dimensions, {origin}."
     print(told)
     return WordVectors(name, words, vectors, told)
-
-
-def load_encoder() -> SentenceEncoder:
-    """Load a small sentence encoder from its package, WordLlama, and print in one line what it is.
-
-    Raises `SourceUnavailable` and `DamagedFile`.
-    """
-    tokenizer, table = sentence_vectors.installed_encoder()
-    pieces, numbers = table.shape
-    print(f"sentence vectors: {pieces:,} pieces of words in {numbers} dimensions, from the package wordllama.")
-    return SentenceEncoder(tokenizer, table)
 
 
 def load_corpus(packages=tuple(PACKAGES)) -> Corpus:

@@ -21,7 +21,7 @@ from course_utils.errors import (
     UnsuitableModel,
 )
 from course_utils.handover.deploy import deployable
-from course_utils.models import hub
+from course_utils.models.hub import presets as hub
 from course_utils.models.tokens import described
 from course_utils.probing import cut_features, random_features
 from course_utils.sources import load_source

@@ -12,7 +12,7 @@ from helpers import complains
 
 from course_utils.errors import DamagedFile, SourceUnavailable
 from course_utils.texts import sentence_vectors
-from course_utils.words import load_encoder
+from course_utils.texts.sentence_vectors import load_encoder
 
 ROWS = np.array([[1, 0], [0, 2], [4, 4], [0, -6]], "float16")
 

@@ -7,6 +7,7 @@ from ..errors import SourceUnavailable
 from ..lesson import claim
 from ..probing import interval, linear_probe
 from ..texts.docstrings import FEWER, PACKAGES
+from ..texts.sentence_vectors import load_encoder as load_encoder
 from ..words import TextTarget, WordVectors
 
 KINDS = {

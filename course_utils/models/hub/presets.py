@@ -9,12 +9,12 @@ from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
-from ..errors import BadInputSize, DamagedFile, SourceUnavailable, UnknownPreprocessing, UnknownSource, UnsuitableModel
-from ..store import downloads
-from . import cuts, efficientnet_lite
-from .installed import class_names
-from .network import Network, Scaling
-from .own_file import checked_network
+from ...errors import BadInputSize, DamagedFile, SourceUnavailable, UnknownPreprocessing, UnknownSource, UnsuitableModel
+from ...store import downloads
+from .. import cuts, efficientnet_lite
+from ..installed import imagenet_names
+from ..network import Network, Scaling
+from ..own_file import checked_network
 
 PREFIX = "hub:"
 INSTALL = "pip install keras-hub"
@@ -56,7 +56,7 @@ def load_preset(
     model, names, remark = _unrolled(whole, converter, size), (), ""
     if isinstance(whole, hub.models.ImageClassifier):
         if not here and "imagenet" in preset and model.output_shape[-1] == efficientnet_lite.CLASSES:
-            names, remark = class_names()
+            names, remark = imagenet_names()
     origin = (
         f"a preset of KerasHub {metadata.version('keras-hub')}, {folder if here else 'by name'}{remark.rstrip('.')}"
     )
