@@ -18,6 +18,7 @@ from .errors import (
     UnsuitableModel,
 )
 from .models import cuts
+from .models.hub.presets import PREFIX, load_preset
 from .models.installed import INSTALLED, load_installed
 from .models.loading import load_application, load_drawings
 from .models.network import Network, Scaling, ending
@@ -136,12 +137,14 @@ def load_source(
     `name` is "EfficientNetLite0", which "auto" takes, "EfficientNetLite1" or "EfficientNetLite2" (ImageNet networks
     that come with the course's packages, so that no network is asked), "drawings" (the course's own small network), the
     name of a model in `keras.applications` with its ImageNet weights, or the path of a `.keras` file, or of an `.h5`
-    file that holds a whole model (a model within that model counts as one layer).
+    file that holds a whole model (a model within that model counts as one layer). "hub:" before the name of a preset of
+    KerasHub, or before the folder of one, takes that; the package keras-hub must be installed (`models.hub.presets`).
 
     `classifier=False` leaves the classifier out; from Keras that is a smaller file. `input_size`, height and width in
     pixels, may then differ from the size of the source's training, and with a classifier where it takes averages over
     the picture (not VGG's); the weights are those of the size of training all the same.
-    `pixels` is a wish: a smaller side saves time, and a source that has one size only ("drawings", a file) keeps it.
+    `pixels` is a wish: a smaller side saves time, and a source that has one size only ("drawings", a file, a preset)
+    keeps it.
     `preprocess` is for a file whose model does not scale its pictures itself: a function from float32 pictures
     0 … 255 (n, h, w, 3) to what the model was trained on. Where that model remembers that its training was on
     pictures of another scale, the line says so (`models.scaling.doubt`).
@@ -158,12 +161,13 @@ def load_source(
     if re.match(r"\w+://", name):
         raise UnknownSource(f"{name} is an address: fetch the file, and give the path where it lies here.")
     known = name == "auto" or name in DRAWINGS or name in INSTALLED or name in ZOO
-    is_file = not known and (name.lower().endswith(ENDINGS) or (name and Path(name).expanduser().is_dir()))
+    of_hub = name.startswith(PREFIX)
+    is_file = not (known or of_hub) and (name.lower().endswith(ENDINGS) or (name and Path(name).expanduser().is_dir()))
     if preprocess is not None and known:
         raise UnknownPreprocessing(f"'{name}' knows how to scale its pictures: leave out preprocess=.")
     if input_size is not None:
         input_size = _checked_size(input_size)
-    elif pixels is not None and not is_file and name not in DRAWINGS:
+    elif pixels is not None and not is_file and not of_hub and name not in DRAWINGS:
         input_size = _checked_size((pixels, pixels))
     if name == "auto":
         name = AUTO
@@ -174,6 +178,8 @@ def load_source(
     elif name in ZOO:
         downloads.silent_hosts.clear()  # asked for by name: look again, the network may be back
         loaded = load_application(ZOO[name], classifier, input_size)
+    elif of_hub:
+        loaded = load_preset(name.removeprefix(PREFIX), classifier, input_size, preprocess)
     elif is_file:
         loaded = load_file(Path(name).expanduser(), classifier, input_size, preprocess)
     else:
@@ -204,4 +210,7 @@ def _unknown(name: str) -> str:
     close = [lower[match] for match in difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.6)]
     if close:
         return f"There is no source '{name}': did you mean {_either(close)}?"
-    return f"There is no source '{name}': use 'auto', 'drawings', a .keras file, or one of {', '.join(known[2:])}."
+    return (
+        f"There is no source '{name}': use 'auto', 'drawings', a .keras file, 'hub:' and the name of a preset of "
+        f"KerasHub, or one of {', '.join(known[2:])}."
+    )

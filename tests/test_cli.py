@@ -201,6 +201,7 @@ dependencies = ["two"]
 lab = ["one"]
 test = ["pytest"]
 postgres = ["psycopg"]
+hub = ["keras-hub"]
 """
 
 

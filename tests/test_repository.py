@@ -72,7 +72,8 @@ def locked(name):
 def test_every_direct_dependency_is_locked_within_its_bounds(name):
     lines = [] if name == lock.TEST_LOCK else [*PROJECT["dependencies"]]
     for extra, wanted in PROJECT["optional-dependencies"].items():
-        lines += wanted if (extra in lock.TESTS) == (name == lock.TEST_LOCK) else []
+        there = (extra in lock.TESTS) == (name == lock.TEST_LOCK) and extra not in lock.UNLOCKED
+        lines += wanted if there else []
     for line in lines:
         wanted = Requirement(line)
         found = [r for r in locked(name) if canonicalize_name(r.name) == canonicalize_name(wanted.name)]
@@ -88,6 +89,12 @@ def test_every_locked_package_has_hashes(name):
     entries = [entry for entry in entries if entry.strip() and not entry.startswith("#")]
     assert len(entries) == len(locked(name)) > 50
     assert not [entry.split("\n")[0] for entry in entries if not re.search(r"--hash=sha256:[0-9a-f]{64}\b", entry)]
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_what_is_in_no_lock_is_not_installed_by_it(name):
+    lines = [line for extra in lock.UNLOCKED for line in PROJECT["optional-dependencies"][extra]]
+    assert lines and not {Requirement(line).name for line in lines} & {r.name for r in locked(name)}
 
 
 def test_tests_get_the_versions_that_everybody_has():

@@ -15,6 +15,7 @@ from ..errors import NotSetUp
 LOCK, TEST_LOCK = "requirements.lock", "requirements-test.lock"
 BINDER = Path(".binder", "requirements.txt")
 TESTS = ("test", "postgres")  # the extras that only tests need
+UNLOCKED = ("hub",)  # those that are heavy, and whose user installs them by name
 CONDA_PYTHON = "3.12"
 _COMPILE = (
     "uv pip compile --universal --fork-strategy fewest --generate-hashes --python-version 3.11 --no-header --quiet"
@@ -64,7 +65,7 @@ def update(root: Path) -> dict[str, int]:
         raise NotSetUp("The lock is made with uv, which is not on the PATH: install it (pip install uv).")
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
-    chosen = [word for extra in extras if extra not in TESTS for word in ("--extra", extra)]
+    chosen = [word for extra in extras if extra not in (*TESTS, *UNLOCKED) for word in ("--extra", extra)]
     _compile(root, LOCK, "pyproject.toml", *chosen)
     _compile(root, TEST_LOCK, "-", "-c", LOCK, asked="\n".join(line for extra in TESTS for line in extras[extra]))
     lock = (root / LOCK).read_text("utf-8")

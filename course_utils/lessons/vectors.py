@@ -5,8 +5,9 @@ import numpy as np
 from ..charts import wordmaps
 from ..errors import SourceUnavailable
 from ..lesson import claim
-from ..probing import interval
+from ..probing import interval, linear_probe
 from ..texts.docstrings import FEWER, PACKAGES
+from ..texts.sentence_vectors import load_encoder as load_encoder
 from ..words import TextTarget, WordVectors
 
 KINDS = {
@@ -178,3 +179,35 @@ def claim_by_n(texts: TextTarget, ns, scores: dict[str, np.ndarray]) -> None:
     over, told = lead("random vectors", every)
     claim("What the vectors know is what helps: random ones are far behind at every n.", np.all(over > 10), told)
     print(f"{far} over the bag of words:", lead("bag of words", every, far)[1].partition(": ")[2])
+
+
+def probed(texts: TextTarget, averages, ns, draws: int, seed: int) -> np.ndarray:
+    """Test accuracies (%) of heads on one vector for each text, (n, draws), in draws of `ns` texts per class.
+
+    `averages` are the vectors of the pool's texts, (texts, numbers), and those of the test texts.
+    """
+    pool, test = averages
+    scores = np.zeros((len(ns), draws))
+    for k, draw in np.ndindex(scores.shape):
+        chosen, y = texts.draw(ns[k], seed=[seed, draw], places=True)
+        scores[k, draw] = 100 * linear_probe(pool[chosen], y, test, texts.test_labels)
+    return scores
+
+
+SENTENCES = ("own vectors", "GloVe", "bag of words", "sentence vectors", "their first 50")
+
+
+def claim_sentences(texts: TextTarget, ns, scores: dict[str, np.ndarray]) -> float:
+    """A figure of sentence vectors beside what came before, what it shows, and their lead (points) at the least n.
+
+    `scores` are accuracies (%), (n, draws), of each of `SENTENCES`, and of others.
+    """
+    wordmaps.show_accuracies(texts.name, ns, {name: scores[name] for name in SENTENCES}, 100 / len(texts.class_names))
+    for sentence, name in (
+        ("Sentence vectors beat the averages of GloVe's at every n.", "sentence vectors"),
+        ("So do their first 50 numbers alone, as many as GloVe has.", "their first 50"),
+    ):
+        lead, half = interval(scores[name] - scores["GloVe"])
+        told = ", ".join(f"{m:+.1f} ± {h:.1f} at n = {n}" for m, h, n in zip(lead, half, ns, strict=True))
+        claim(sentence, np.all(lead > 0), f"points, draw by draw: {told}")
+    return float(np.mean(scores["sentence vectors"][0] - scores["GloVe"][0]))

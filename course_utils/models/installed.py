@@ -85,7 +85,7 @@ def load_installed(entry: InstalledEntry, classifier: bool, input_size: tuple[in
     model = entry.build(size, classifier)
     tensors = [tensor for name, tensor in read_tensors(path).items() if not name.endswith("num_batches_tracked")]
     _fill(model, tensors, path.name)
-    names, remark = _class_names() if classifier else ((), "")
+    names, remark = imagenet_names() if classifier else ((), "")
     told = f"{entry.name}: ImageNet weights from the installed package {entry.package}; {size[0]} x {size[1]} pixels"
     if size != trained:
         told += f" (trained at {entry.size} x {entry.size})"
@@ -114,7 +114,7 @@ def _fill(model, tensors: list[np.ndarray], file: str) -> None:
         raise DamagedFile(f"{file} does not hold the weights of this network: install its package again.") from None
 
 
-def _class_names() -> tuple[tuple[str, ...], str]:
+def imagenet_names() -> tuple[tuple[str, ...], str]:
     """The 1,000 class names in order, as Keras writes them, and a remark where they cannot be had."""
     package, file = _NAMES
     try:

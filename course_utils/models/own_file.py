@@ -17,9 +17,24 @@ def load_file(path: Path, classifier: bool, input_size: tuple[int, int] | None, 
     """The network in a file. Raises `UnknownSource`, `DamagedFile`, `BadInputSize`, `UnknownPreprocessing` and
     `UnsuitableModel`.
     """
+    return checked_network(read_model(path), path, f"your own model from {path}", classifier, input_size, preprocess)
+
+
+def checked_network(
+    model,
+    path: Path | str,
+    origin: str,
+    classifier: bool,
+    input_size: tuple[int, int] | None,
+    preprocess: Scaling | None,
+    names: tuple[str, ...] = (),
+) -> Network:
+    """A model that nobody here has seen, looked at and tried; `path` names it in sentences, `origin` says whose it is.
+
+    `names` are those of its classes, where they are known. Raises as `load_file` does.
+    """
     import keras
 
-    model = read_model(path)
     _check_channels(path, model)
     try:
         (picture,), (output,), shape = model.inputs, model.outputs, model.inputs[0].shape
@@ -45,7 +60,7 @@ def load_file(path: Path, classifier: bool, input_size: tuple[int, int] | None, 
             "preprocess=, a function of float32 pictures 0 … 255, such as lambda x: x / 255."
         )
     doubts = [_tried(path, model, preprocess, size), scaling.doubt(model, preprocess, size), renamed]
-    points, names, end = cuts.found_cuts(model), (), ending(model)
+    points, end, called = cuts.found_cuts(model), ending(model), Path(path).stem
     if not points:
         inner = next((layer.name for layer in model.layers if cuts.is_graph(layer)), None)
         raise UnsuitableModel(
@@ -58,19 +73,22 @@ def load_file(path: Path, classifier: bool, input_size: tuple[int, int] | None, 
             )
         )
     if classifier and end == "softmax":
-        names = numbered_classes(model.output_shape[-1])
-    elif not classifier:
+        unnamed = "" if names else " (the file does not name them)"
+        names = names or numbered_classes(model.output_shape[-1])
+    else:
+        names = ()
+    if not classifier:
         model = keras.Model(model.input, cuts.output_of(model, points[-1]), name=model.name)
-    told = f"{path.stem}: your own model from {path}; {size[0]} x {size[1]} pixels, {len(points)} cut points, "
-    told += f"{len(names)} classes (the file does not name them)." if names else "no classifier"
+    told = f"{called}: {origin}; {size[0]} x {size[1]} pixels, {len(points)} cut points, "
+    told += f"{len(names):,} classes{unnamed}." if names else "no classifier"
     if not names:
         why = f", as it ends in {end}" + ("" if "softmax" in end else " without a softmax")
         told += f"{why}." if classifier else "."
     told = " ".join([told, *filter(None, doubts)])
-    return Network(path.stem, model, points, names, size, told, preprocess)
+    return Network(called, model, points, names, size, told, preprocess)
 
 
-def _size_of(path: Path, shape: tuple, input_size: tuple[int, int] | None) -> tuple[int, int]:
+def _size_of(path: Path | str, shape: tuple, input_size: tuple[int, int] | None) -> tuple[int, int]:
     fixed = tuple(shape[1:3])
     if None in fixed and input_size is None:
         raise BadInputSize(f"{path} takes pictures of any size: say which with input_size=(height, width).")
@@ -79,7 +97,7 @@ def _size_of(path: Path, shape: tuple, input_size: tuple[int, int] | None) -> tu
     return input_size or fixed
 
 
-def _check_channels(path: Path, model) -> None:
+def _check_channels(path: Path | str, model) -> None:
     if any(getattr(layer, "data_format", None) == "channels_first" for layer in model._flatten_layers()):
         raise UnsuitableModel(
             f"{path} has layers that want the channels first, and everything here takes (height, width, channels): "
@@ -105,7 +123,7 @@ def _renamed(model) -> str:
     return f"Some of its layers have other names here: {', '.join(told)}." if told else ""
 
 
-def _tried(path: Path, model, preprocess: Scaling | None, size: tuple[int, int]) -> str:
+def _tried(path: Path | str, model, preprocess: Scaling | None, size: tuple[int, int]) -> str:
     """Run the model twice on a photograph; one sentence where its answers differ. Raises `UnsuitableModel`."""
     picture = scaling.scaled(preprocess, resized(photographs(max(size))[0], size))[:1]
     try:

@@ -354,3 +354,30 @@ def test_who_sorts_new_names(names, ask):
 def test_answers_to_every_text_alike_are_no_model(ask):
     right, text = ask(sentences.animal_or_thing, matches(".*"))
     assert right is False and "same answer" in text
+
+
+# Sentence vectors
+
+
+def test_heads_are_probed_on_the_lessons_own_draws():
+    labels = np.arange(60) % 2
+    strings = np.array([f"text {k}" for k in range(60)])
+    target = TextTarget("halves", "?", strings[:40], labels[:40], strings[40:], labels[40:], ("one", "two"))
+    plain, blind = labels[:, None] * np.ones((1, 3)), np.zeros((60, 3))
+    for vectors_, right in ((plain, 100), (blind, 50)):
+        scores = vectors.probed(target, (vectors_[:40], vectors_[40:]), (2, 5), 3, seed=0)
+        assert scores.shape == (2, 3) and (scores == right).all()
+
+
+@pytest.mark.parametrize("ahead, holds", [(5.0, True), (-5.0, False)])
+def test_sentence_vectors_are_claimed_ahead_only_where_they_are(monkeypatch, ahead, holds):
+    said, drawn = [], []
+    monkeypatch.setattr(vectors, "claim", lambda sentence, good, told: said.append((bool(good), told)))
+    monkeypatch.setattr(wordmaps, "show_accuracies", lambda name, ns, scores, chance: drawn.append(list(scores)))
+    some = TextTarget("t", "?", np.array(["a", "b"]), np.arange(2), np.array(["c", "d"]), np.arange(2), ("x", "y"))
+    scores = {name: np.full((2, 3), 40.0) for name in (*vectors.SENTENCES, "random vectors")}
+    scores["sentence vectors"] = scores["GloVe"] + [[9.0] * 3, [ahead] * 3]
+    assert vectors.claim_sentences(some, (3, 10), scores) == 9
+    assert drawn == [list(vectors.SENTENCES)]
+    assert [good for good, _ in said] == [holds, False]
+    assert f"+9.0 ± 0.0 at n = 3, {ahead:+.1f} ± 0.0 at n = 10" in said[0][1]

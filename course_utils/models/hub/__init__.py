@@ -1,0 +1,1 @@
+"""Networks of KerasHub, an optional package."""
