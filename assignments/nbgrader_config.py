@@ -69,6 +69,9 @@ c.LatePenalty.most = ""  # at most "50%", or "6" points; "" for all
 c.LatePenalty.grace = 0  # minutes that cost nothing
 c.GenerateAssignment.preprocessors.append(ShowDueDate)
 
+# Assignments of which every student gets another variant (`course variants ps1`): ["ps1"].
+c.Variants.assignments = []
+
 # nbgrader gives 0 points to a test cell with anything on stderr. A warning is not a wrong
 # answer: errors raise.
 c.IgnorePattern.enabled = True
