@@ -19,6 +19,7 @@ from nbgrader.preprocessors import (
 )
 
 from course_utils.grading.nbgrader import (
+    BY_HAND,
     Explain,
     FeedbackPage,
     HonestExecute,
@@ -80,6 +81,9 @@ c.IgnorePattern.pattern = "."
 # A feedback page says why each point was lost, holds nothing of hidden tests, and runs nothing.
 c.GenerateFeedback.preprocessors = [GetGrades, Explain, CSSHTMLHeaderPreprocessor]
 c.GenerateFeedback.exporter_class = FeedbackPage
+
+# Formgrader offers the rubric's lines and earlier comments.
+c.HTMLExporter.merge(BY_HAND)
 
 # A second download of an assignment takes the place of the first.
 c.ZipCollectApp.force = True
