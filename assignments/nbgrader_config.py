@@ -19,6 +19,7 @@ from nbgrader.preprocessors import (
 )
 
 from course_utils.grading.nbgrader import (
+    BY_HAND,
     Explain,
     FeedbackPage,
     HonestExecute,
@@ -69,6 +70,9 @@ c.LatePenalty.most = ""  # at most "50%", or "6" points; "" for all
 c.LatePenalty.grace = 0  # minutes that cost nothing
 c.GenerateAssignment.preprocessors.append(ShowDueDate)
 
+# Assignments of which every student gets another variant (`course variants ps1`): ["ps1"].
+c.Variants.assignments = []
+
 # nbgrader gives 0 points to a test cell with anything on stderr. A warning is not a wrong
 # answer: errors raise.
 c.IgnorePattern.enabled = True
@@ -77,6 +81,9 @@ c.IgnorePattern.pattern = "."
 # A feedback page says why each point was lost, holds nothing of hidden tests, and runs nothing.
 c.GenerateFeedback.preprocessors = [GetGrades, Explain, CSSHTMLHeaderPreprocessor]
 c.GenerateFeedback.exporter_class = FeedbackPage
+
+# Formgrader offers the rubric's lines and earlier comments.
+c.HTMLExporter.merge(BY_HAND)
 
 # A second download of an assignment takes the place of the first.
 c.ZipCollectApp.force = True

@@ -1,5 +1,5 @@
 """The commands of those who teach: `course generate`, `collect`, `grade`, `report`, `return`, `export`, `audit`,
-`release`, and those for deadlines."""
+`release`, `similar`, `variants`, and those for deadlines."""
 
 from pathlib import Path
 
@@ -168,6 +168,27 @@ def release():
     file = course_root() / "build" / f"{NAME}.zip"
     names = write_bundle(course_root(), file)
     click.echo(f"{shown(file)}: {len(names)} files, {file.stat().st_size / 2**20:.1f} MB. Give it to your students.")
+    for path in sorted((course_root() / "assignments" / "source").iterdir()):
+        if not any(name.startswith(f"{NAME}/assignments/{path.name}/") for name in names):
+            click.echo(f"{path.name} is not in it, as each student gets another one: see `course variants`.")
 
 
-COMMANDS = (audit, collect, *DEADLINES, export, generate, give_back, grade, release, report, similar)
+@click.command()
+@click.argument("assignment")
+@click.option(
+    "--roster",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A CSV file of the class, as for `course collect`: who is in it and not in the gradebook is entered.",
+)
+def variants(assignment, roster):
+    """Write an archive for each student with an assignment whose numbers are that student's alone.
+
+    The assignment stands among c.Variants.assignments in nbgrader_config.py, and was generated. The same command again
+    writes the same variants, and those of students who are new.
+    """
+    from .course.handing_out import hand_out
+
+    click.echo("\n".join(hand_out(chosen_course(), assignment, roster)))
+
+
+COMMANDS = (audit, collect, *DEADLINES, export, generate, give_back, grade, release, report, similar, variants)

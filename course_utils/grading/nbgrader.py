@@ -9,10 +9,12 @@ from .intake import hook as take_in
 from .intake.preflight import Repair
 from .judge.honest import HonestExecute
 from .platforms.export import CanvasExport, MoodleExport
+from .reports.by_hand import BY_HAND
 from .reports.explain import Explain
 from .reports.feedback_page import FeedbackPage
 
 __all__ = [
+    "BY_HAND",
     "CanvasExport",
     "Explain",
     "FeedbackPage",

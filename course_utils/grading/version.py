@@ -13,7 +13,7 @@ from ..root import PACKAGE
 
 DISTRIBUTION = "transfer-learning-course"
 # Of the grader: what puts a submission in order, runs it, judges it, and takes the points over.
-ENGINE = ("roles.py", "packing.py", "intake", "sandbox", "judge", "batch/worker.py", "batch/bookkeeping.py")
+ENGINE = ("roles.py", "packing.py", "seeds.py", "intake", "sandbox", "judge", "batch/worker.py", "batch/bookkeeping.py")
 # Of the package, what no kernel that judges may import.
 NOT_JUDGED_WITH = ("authoring", "grading", "machine", "cli.py")
 

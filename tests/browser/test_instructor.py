@@ -4,13 +4,14 @@ import getpass
 
 import nbformat
 import pytest
-from browser_helpers import FIRST, Notebook, copy_course, exchange, lab, picture, student
+from browser_helpers import FIRST, TOKEN, Notebook, copy_course, exchange, lab, picture, student
 from playwright.sync_api import expect
 
 from course_utils.grading import ASSIGNMENTS
 from course_utils.grading.audit.known_answers import build_submission, read_answers
 from course_utils.grading.batch import pipeline
 from course_utils.grading.course import instructor
+from course_utils.grading.reports.by_hand import FOLDER
 from course_utils.grading.sandbox import available
 
 UNSAFE = available.missing() is not None  # these submissions are our own
@@ -97,6 +98,59 @@ def test_grades_an_essay_by_hand_and_the_student_reads_it(page, course):
         expect(read.get_by_text(COMMENT)).to_be_attached(timeout=120_000)
         expect(read.get_by_text(f"Score: {submission.score:.1f} / 30.0").first).to_be_attached()
         picture(page, "student_feedback")
+
+
+def test_marks_with_a_rubric_and_an_earlier_comment(page, course):
+    def told(student):
+        with pipeline.open_course(course) as api, api.gradebook as gradebook:
+            grade = gradebook.find_grade("why-silent", "ps1", "ps1", student)
+            written = gradebook.find_comment("why-silent", "ps1", "ps1", student)
+            return grade.manual_score, written.manual_comment
+
+    me, room = getpass.getuser(), course.parent.parent
+    lines = ["Why it is silent: the shape <b>fits</b>.", "A check that would show it."]
+    (course / FOLDER).mkdir()
+    (course / FOLDER / "ps1.toml").write_text(f'why-silent = ["1.5: {lines[0]}", "1: {lines[1]}", "5: All of it."]')
+    with pipeline.open_course(course) as api, api.gradebook as gradebook:
+        gradebook.find_comment("why-silent", "ps1", "ps1", me).manual_comment = COMMENT
+        gradebook.find_grade("why-silent", "ps1", "ps1", me).manual_score = 3.5
+        gradebook.db.commit()
+        zoe = gradebook.find_submission_notebook("ps1", "ps1", "zoe").id
+    with lab(course, room / "marking.log") as url:
+        page.goto(f"{url}/lab?token={TOKEN}")
+        page.goto(f"{url}/formgrader/submissions/{zoe}/", wait_until="networkidle")
+        offers = page.locator('.offers[data-cell="why-silent"]')
+        points, comment = page.locator("input#why-silent"), page.locator("textarea#why-silent-comment")
+
+        def choose(what, score, text):
+            what.click()
+            expect(points).to_have_value(score)
+            expect(comment).to_have_value(text)
+            page.wait_for_load_state("networkidle")
+            expect(page.locator(".save-icon.glyphicon-refresh")).to_have_count(0)
+            assert told("zoe") == (float(score), text)
+
+        first, second, whole = (offers.get_by_role("checkbox").nth(k) for k in range(3))
+        choose(first, "1.5", lines[0])
+        choose(second, "2.5", "\n".join(lines))
+        expect(first).to_be_checked()
+        picture(page, "instructor_rubric", offers)
+        choose(first, "1", lines[1])  # taken back
+        choose(whole, "4", f"{lines[1]}\nAll of it.")  # never more than there are
+        choose(whole, "1", lines[1])
+        choose(second, "0", "")
+        points.fill("")
+        comment.click()  # leaves the field, which saves it
+        offers.get_by_text("Earlier comments (1)").click()
+        earlier = offers.get_by_role("button", name=COMMENT)
+        expect(earlier).to_contain_text("3.5 of 4, 1 time")
+        picture(page, "instructor_earlier_comments", offers)
+        choose(earlier, "3.5", COMMENT)
+        choose(second, "4", f"{COMMENT}\n{lines[1]}")  # a line more than what was given by hand
+        page.reload(wait_until="networkidle")
+        expect(second).to_be_checked()
+        expect(first).not_to_be_checked()
+    assert told(me) == (3.5, COMMENT)
 
 
 def test_the_report_is_readable_in_a_browser_and_on_a_phone(page, course):

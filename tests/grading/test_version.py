@@ -12,6 +12,7 @@ from course_utils.grading import version
 
 CHANGES = {  # a file of each kind, and whether a change of it can change a mark
     "grading/roles.py": True,
+    "grading/seeds.py": True,
     "grading/intake/repair.py": True,
     "grading/sandbox/room.py": True,
     "grading/judge/in_judging_kernel.py": True,

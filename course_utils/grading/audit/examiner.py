@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing
@@ -23,12 +22,12 @@ from ..batch.submissions import describe_assignment
 from ..packing import digest, pack
 from ..roles import is_test, read_plan
 from ..sandbox.available import missing
+from ..seeds import START
 from . import variants
 from .cases import AuditedAssignment, Case, Points
 from .known_answers import build_submission
 
 _TIMEOUT = 40  # seconds for a cell: some mutants never end, and a busy machine is no mistake
-_SEED = re.compile(r"(?<=\bstart\(seed=)\d+(?=\))")  # in the assignment's cell "setup"
 
 Step = Callable[[], None]
 
@@ -49,9 +48,9 @@ class AnswerGrader:
         pipeline.copy_course(self._course, folder, name)
         source = folder / "source" / name / f"{name}.ipynb"
         notebook = nbformat.read(source, as_version=4)
-        setup = [cell for cell in notebook.cells if _SEED.search(cell.source)]
+        setup = [cell for cell in notebook.cells if START.search(cell.source)]
         if len(setup) == 1:
-            setup[0].source = _SEED.sub(str(self._seed), setup[0].source)
+            setup[0].source = START.sub(str(self._seed), setup[0].source)
         elif self._seed:
             raise GradingFailed(
                 f"Other seeds cannot be tried: {name} must say start(seed=0) in one cell. Audit it with `--seeds 1`."

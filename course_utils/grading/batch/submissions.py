@@ -28,6 +28,7 @@ from ..judge.honest import HonestExecute
 from ..judge.student_kernel import error
 from ..packing import digest, names, pack, unpack
 from ..roles import is_test
+from ..seeds import check_seed_cells, notes_for_teachers, read_seeds
 from ..states import Note, State, read_notes, worst, write_notes
 from ..version import grader
 from . import worker
@@ -127,14 +128,21 @@ class Batch:
         self._task_key = self.task.key
         self._forms = {name: nbformat.reads(form, as_version=4) for name, form in self.task.forms.items()}
         self._files = [name for name in names(self.task.source) if not name.endswith(".ipynb")]
-        self._folder = Path(api.coursedir.root) / "results" / assignment
+        course = Path(api.coursedir.root)
+        with api.gradebook as gradebook:
+            known = {student.id for student in gradebook.students}
+        if seeds := read_seeds(api.config, course, assignment, known | set(self.there)):
+            check_seed_cells(self._forms, assignment)
+        self._seeds = seeds
+        self._folder = course / "results" / assignment
         self._results = Results(self._folder)
 
     def take_in(self, student: str) -> tuple[str, bytes]:
         """A student's files, put in order: a name for their content, and they, packed. When it was says no key."""
         with tempfile.TemporaryDirectory(prefix="taken-in-") as name:
             folder = Path(name)
-            take_in(self._submitted(student), folder, self._forms, self._files)
+            variant = self._seeds.variant(student) if self._seeds else None
+            take_in(self._submitted(student), folder, self._forms, self._files, variant)
             (folder / TIME).unlink(missing_ok=True)
             packed = pack(folder)
         return digest(packed, self._task_key.encode()), packed
@@ -297,7 +305,7 @@ class Batch:
         return worst(self.notes(student))
 
     def notes(self, student: str) -> list[Note]:
-        """What was noticed of a graded submission."""
+        """What was noticed of a graded submission, for those who teach."""
         folder = graded_path(self.api, self.assignment, student)
         read = (nbformat.read(folder / f"{name}.ipynb", as_version=4) for name in self.task.forms)
-        return [note for notebook in read for note in read_notes(notebook)]
+        return [note for notebook in read for note in notes_for_teachers(notebook)]

@@ -21,8 +21,10 @@ from ..intake.matching import grade_id, is_own
 from ..packing import digest, pack
 from ..roles import is_test
 from ..sandbox.available import missing
+from ..seeds import check_seed_cells, has_variants, put_given
 
 _SHOWN = 3  # tests that are named
+_OTHER_SEED = 1_234_567  # no student's, but as good as theirs
 
 
 def generate_checked(course: Path, assignment: str) -> Path:
@@ -43,8 +45,9 @@ def generate_checked(course: Path, assignment: str) -> Path:
 def check_assignment(api: NbGraderAPI, assignment: str, open_workers: Workers) -> None:
     """Grade an assignment's own solution and the empty notebook, once for each version of assignment and grader.
 
-    Raises `GradingFailed`, with a sentence for the author, where the solution lacks points, the empty notebook gets
-    some, or the source is not what was released. An assignment without a solution in its source is not tried.
+    Raises `GradingFailed`, with a sentence for the author, where the solution lacks points (where students have
+    variants, with another seed, too), the empty notebook gets some, or the source is not what was released. An
+    assignment without a solution in its source is not tried.
     """
     task = describe_assignment(api, assignment)
     forms = {name: nbformat.reads(form, as_version=4) for name, form in task.forms.items()}
@@ -58,12 +61,20 @@ def check_assignment(api: NbGraderAPI, assignment: str, open_workers: Workers) -
     empty = {name: _filled(sources[name], _texts(forms[name])) for name in forms}
     whole = {name: _filled(sources[name], reference_answers(sources[name])) for name in forms}
     tried = {"empty": empty} if whole == empty else {"empty": empty, "whole": whole}
+    if has_variants(api.config, Path(api.coursedir.root), assignment):
+        check_seed_cells(forms, assignment)
+        tried |= {"variant": _of_another_seed(whole)} if "whole" in tried else {}
     got = _graded(task, tried, Results(Path(api.coursedir.root) / "results" / assignment / "author"), open_workers)
     mend = f"Mend source/{assignment}, and run `course generate {assignment}`."
     if lost := _differing(got.get("whole", {}), lambda points, most: points < most):
         raise GradingFailed(
             f"Nothing was graded: the reference solution of {assignment} does not get all points, so no student would "
             f"({_few(lost)}). {mend}"
+        )
+    if lost := _differing(got.get("variant", {}), lambda points, most: points < most):
+        raise GradingFailed(
+            f"Nothing was graded: the reference solution of {assignment} gets all points with the source's seed, but "
+            f"not with another, such as students have ({_few(lost)}). {mend}"
         )
     if given := _differing(got["empty"], lambda points, most: points > 0):
         raise GradingFailed(
@@ -97,6 +108,13 @@ def _filled(source: NotebookNode, texts: dict[str, str]) -> NotebookNode:
     made = copy.deepcopy(source)
     for cell in made.cells:
         cell.source = texts.get(grade_id(cell), cell.source)
+    return made
+
+
+def _of_another_seed(notebooks: dict[str, NotebookNode]) -> dict[str, NotebookNode]:
+    made = copy.deepcopy(notebooks)
+    for notebook in made.values():
+        put_given(notebook, _OTHER_SEED)
     return made
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...root import written_whole
 from ..batch import pipeline
+from ..seeds import has_variants
 
 NAME = "transfer-learning-course"
 _README = Path(__file__).with_name("student_readme.md")
@@ -55,6 +56,8 @@ def _assignments(course: Path) -> Iterator[tuple[str, bytes]]:
             pipeline.copy_course(course, folder, assignment)
         with pipeline.open_course(folder, own_exchange=False) as api:
             for assignment in assignments:
+                if has_variants(api.config, folder, assignment):  # each student gets another one
+                    continue
                 released = pipeline.generate(api, assignment)
                 for path in released.rglob("*"):
                     if path.is_file():

@@ -11,6 +11,8 @@ from nbgrader import converters
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.utils import find_all_files, temp_attrs
 
+from ...errors import GradingFailed
+from ..seeds import check_seed_cells, read_seeds
 from .preflight import forms
 from .take_in import take_in
 
@@ -43,18 +45,24 @@ class Autograde(converters.Autograde):
         try:
             with Gradebook(course.db_url, course.course_id) as gradebook:
                 wanted = forms(gradebook, course, course.assignment_id)
+                known = {student.id for student in gradebook.students}
         except MissingEntry:
             return  # which nbgrader says in its own words
         source = course.format_path(course.source_directory, ".", course.assignment_id)
         own = [str(Path(file).relative_to(source)) for file in find_all_files(source, [*course.ignore, "*.ipynb"])]
         pattern = course.format_path(course.submitted_directory, "(?P<student>.*)", course.assignment_id, escape=True)
-        for folder in glob.glob(
-            course.format_path(course.submitted_directory, course.student_id, course.assignment_id)
-        ):
-            student = re.fullmatch(pattern, folder)["student"]
+        handed_in = glob.glob(course.format_path(course.submitted_directory, course.student_id, course.assignment_id))
+        folders = {re.fullmatch(pattern, folder)["student"]: folder for folder in handed_in}
+        try:
+            if seeds := read_seeds(self.config, Path(course.root), course.assignment_id, known | folders.keys()):
+                check_seed_cells(wanted, course.assignment_id)
+        except GradingFailed as problem:
+            self.log.error("%s", problem)
+            raise converters.NbGraderException(str(problem)) from None
+        for student, folder in folders.items():
             into = Path(course.format_path(step, student, course.assignment_id))
             try:
-                take_in(Path(folder), into, wanted, own)
+                take_in(Path(folder), into, wanted, own, seeds.variant(student) if seeds else None)
             except Exception as problem:  # of one submission; the others go on
                 self.log.error("The files of %s could not be taken in: %r", student, problem)
         self._taken = step

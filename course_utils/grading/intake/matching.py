@@ -12,6 +12,7 @@ from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_locked, is_solution, is_task
 
 from ..roles import defined, is_test
+from ..seeds import START
 from ..states import Note, State
 
 ORDINARY = "ordinary"  # in a form's metadata: the texts of the release's cells that nbgrader does not know
@@ -38,8 +39,8 @@ def is_own(cell: NotebookNode) -> bool:
 
 
 def bare(text: str) -> str:
-    """A text as it is compared: without what students were not given, the due date, and spaces."""
-    return " ".join(_HIDDEN.sub("", text).split())
+    """A text as it is compared: without what students were not given, the due date, the seed, and spaces."""
+    return " ".join(START.sub("", _HIDDEN.sub("", text)).split())
 
 
 def is_another(text: str, known: str) -> bool:

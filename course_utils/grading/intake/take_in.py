@@ -11,18 +11,26 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.utils import parse_utc
 
+from ..seeds import KEY as VARIANT
+from ..seeds import Variant
 from ..states import Note, State, write_notes
 from .finding import TIME, Files, choose, files_of
 from .opening import is_notebook
 
 
-def take_in(submitted: Path, into: Path, forms: Mapping[str, NotebookNode], own: Collection[str] = ()) -> list[Note]:
+def take_in(
+    submitted: Path,
+    into: Path,
+    forms: Mapping[str, NotebookNode],
+    own: Collection[str] = (),
+    variant: Variant | None = None,
+) -> list[Note]:
     """Write into the folder `into` what nbgrader can grade of the folder `submitted`, and return what was noticed.
 
     `forms` are the assignment's notebooks by name, each with the cells that it must have; each will be there. `own` are
-    the files that the assignment brings, relative to its folder: what stands in their way is left out. The notes also
-    go into the notebooks' metadata. Nothing is raised for what a student can do. Raises `OSError` where files cannot be
-    read or written.
+    the files that the assignment brings, relative to its folder: what stands in their way is left out. `variant` is the
+    student's, where each has another. The notes also go into the notebooks' metadata. Nothing is raised for what a
+    student can do. Raises `OSError` where files cannot be read or written.
     """
     files, told = files_of(submitted)
     own_time = files.get(TIME) if (submitted / TIME).is_file() else None
@@ -33,6 +41,9 @@ def take_in(submitted: Path, into: Path, forms: Mapping[str, NotebookNode], own:
     for name in forms:
         place, notebooks[name], noticed = choose(files, name, forms, own)
         notes[name] += noticed
+        notebooks[name].metadata.pop(VARIANT, None)  # which the student wrote
+        if variant:
+            notes[name] += variant.note(notebooks[name], forms[name])
         _bring_along(files, place)
     _without_others(files, own_time)
     told = _write({name: content for name, content in files.items() if not is_notebook(name)}, into, own)

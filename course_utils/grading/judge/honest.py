@@ -17,6 +17,7 @@ from traitlets import Bool, Integer
 from ...errors import NoSandbox
 from ..roles import is_test, read_plan
 from ..sandbox.available import missing, way
+from ..seeds import put_seed, seed_of
 from ..states import KEY, Note, State, read_notes, write_notes
 from .judging_kernel import Judge
 from .second_look import second_look
@@ -37,7 +38,7 @@ class _Loop:
 
 
 _loop: _Loop | None = None
-_judges: dict[str, Judge] = {}  # by the content of the assignment's source
+_judges: dict[tuple[str, str], Judge] = {}  # by the place, and by the content of the assignment's source
 
 
 def _run(coroutine):
@@ -60,8 +61,9 @@ def grade_notebook(notebook: NotebookNode, source: Path, folder: Path, timeout: 
     """Run a sanitised submission, and judge it. Outputs go into its cells, and notes into its metadata.
 
     `source` is the assignment's notebook as its author wrote it, in the folder of its files; `folder` holds the
-    submission's files. The kernels get copies, each of its own folder. `timeout` is in seconds, for each cell; `kernel`
-    names the kernelspec. The metadata tell the seconds that it took, too.
+    submission's files. The kernels get copies, each of its own folder, both with the seed that the intake has written
+    into the submission's metadata, if any. `timeout` is in seconds, for each cell; `kernel` names the kernelspec. The
+    metadata tell the seconds that it took, too.
     """
     begin = time.monotonic()
     notes = [Note(State.GRADED, "This submission was run without isolation.")] if kernel == UNSAFE else []
@@ -71,9 +73,14 @@ def grade_notebook(notebook: NotebookNode, source: Path, folder: Path, timeout: 
 
 
 async def _grade(notebook: NotebookNode, source: Path, folder: Path, timeout: int, kernel: str) -> list[Note]:
-    written = source.read_text("utf-8")
-    read = nbformat.reads(written, as_version=4)
-    key = f"{kernel} {source} {hashlib.sha256(written.encode()).hexdigest()}"
+    read = nbformat.read(source, as_version=4)
+    if (seed := seed_of(notebook)) is not None:
+        put_seed(read, seed)
+        put_seed(notebook, seed)
+    key = f"{kernel} {source}", hashlib.sha256(nbformat.writes(read).encode()).hexdigest()
+    if seed is not None:  # each of the class needs a judge of its own, once
+        for other in [other for other in _judges if other[0] == key[0] and other != key]:
+            await _judges.pop(other).stop()
     if key not in _judges:
         _judges[key] = Judge(read_plan(read), kernel, str(source.parent))
     judge = _judges[key]

@@ -20,7 +20,8 @@ from ..deadlines.due import course_zone, due_text
 from ..deadlines.extensions import granted
 from ..deadlines.lateness import lateness, span
 from ..roles import is_test
-from ..states import KEY, State, read_notes, worst
+from ..seeds import notes_for_teachers
+from ..states import KEY, State, worst
 
 # How a submission must have ended for its points to say something of the tests.
 _ANSWERED = (State.GRADED, State.REPAIRED, State.LOOK, State.TIMEOUT)
@@ -130,7 +131,7 @@ def _notebooks(batch: Batch, student: str) -> dict[str, NotebookNode]:
 
 
 def _handed(submission, notebooks: dict[str, NotebookNode]) -> Handed:
-    notes = [note for notebook in notebooks.values() for note in read_notes(notebook)]
+    notes = [note for notebook in notebooks.values() for note in notes_for_teachers(notebook)]
     times = [notebook.metadata.get(KEY, {}).get("seconds") for notebook in notebooks.values()]
     return Handed(
         submission.student.id,
