@@ -32,7 +32,7 @@ def points_of(cells, which):
 
 
 def test_they_are_all_there():
-    assert NAMES == ["project", "ps1", "ps2", "ps3", "ps4", "ps5"]
+    assert NAMES == ["project", "ps1", "ps2", "ps3", "ps4", "ps5", "ps6"]
     assert sorted(folder.name for folder in (ASSIGNMENTS / "audit").iterdir()) == NAMES
 
 
