@@ -327,7 +327,7 @@ def test_damaged_files(tmp_path):
         ("MobilNetV2", "did you mean 'MobileNetV2'"),
         ("resnet50", "did you mean 'ResNet50'"),
         ("drawing", "did you mean 'drawings'"),
-        ("something else", "'auto', 'drawings', a .keras file, or one of EfficientNetLite0"),
+        ("something else", "a .keras file, 'hub:' and the name of a preset of KerasHub, or one of EfficientNetLite0"),
         ("model.tflite", "model.save('name.keras')"),
         ("not there.keras", "no file not there.keras"),
         ("not there.h5", "no file not there.h5"),
