@@ -106,8 +106,11 @@ def _pytest(*arguments: str) -> None:
 
 
 def _on_all_cores(which: str) -> tuple[str, ...]:
-    """Options of pytest. The tests of a file stay together: they share what is dear, a cluster or a graded class."""
-    workers = str(min(os.cpu_count() or 1, 4))
+    """Options of pytest. The tests of a file stay together: they share what is dear, a cluster or a graded class.
+
+    One worker more than cores: tests of the sandbox wait for half of their time.
+    """
+    workers = str(min((os.cpu_count() or 1) + 1, 4))
     return "-m", which, "-n", workers, "--dist", "loadfile", "--no-loadscope-reorder", "--durations", "25"
 
 

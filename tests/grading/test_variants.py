@@ -32,14 +32,14 @@ SETUP = """import numpy as np
 from course_utils.lesson import start
 
 start(seed=0)
-numbers = np.random.randint(10, 99, 5)"""
+numbers = np.random.randint(10**8, 10**9, 5)"""
 TOTAL, DOUBLE = "total = numbers.sum()", "def double(x):\n    return 2 * x"
 ON = "\nc.Variants.assignments = ['tiny']\n"
 
 
 def total(seed):
     """The right number of a variant."""
-    return int(np.random.RandomState(seed).randint(10, 99, 5).sum())
+    return int(np.random.RandomState(seed).randint(10**8, 10**9, 5).sum())
 
 
 def cell(grade_id, source, **role):
