@@ -131,7 +131,7 @@ def test_test_hands_its_arguments_to_pytest_in_the_courses_folder(folder, starte
     ((command, where, _),) = started
     assert command == [sys.executable, "-m", "pytest", "-k", "this or that", "--help"]
     course("test")
-    assert started[-1][0][3:7] == ["-m", "not long", "-n", str(min(os.cpu_count(), 4))]
+    assert started[-1][0][3:7] == ["-m", "not long", "-n", str(min(os.cpu_count() + 1, 4))]
     course("test-rest")
     assert started[-1][0][3:5] == ["-m", "long"]
     course("test-rest", "tests/browser")
