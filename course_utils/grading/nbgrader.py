@@ -3,8 +3,8 @@
 from .batch.worker import dask_setup, dask_teardown
 from .deadlines.due import ShowDueDate
 from .deadlines.extensions import LatePenalties
-from .deadlines.marks import GetMarks
 from .deadlines.penalty import LatePenalty
+from .deadlines.with_penalty import GetMarks
 from .intake import converting
 from .intake import hook as take_in
 from .intake.preflight import Repair
