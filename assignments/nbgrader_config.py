@@ -10,7 +10,6 @@ from nbgrader.preprocessors import (
     CheckCellMetadata,
     ClearOutput,
     DeduplicateIds,
-    GetGrades,
     IgnorePattern,
     LimitOutput,
     OverwriteCells,
@@ -22,8 +21,10 @@ from course_utils.grading.nbgrader import (
     BY_HAND,
     Explain,
     FeedbackPage,
+    GetMarks,
     HonestExecute,
     LatePenalties,
+    ReleaseFeedback,
     Repair,
     ShowDueDate,
 )
@@ -79,8 +80,10 @@ c.IgnorePattern.enabled = True
 c.IgnorePattern.pattern = "."
 
 # A feedback page says why each point was lost, holds nothing of hidden tests, and runs nothing.
-c.GenerateFeedback.preprocessors = [GetGrades, Explain, CSSHTMLHeaderPreprocessor]
+c.GenerateFeedback.preprocessors = [GetMarks, Explain, CSSHTMLHeaderPreprocessor]
 c.GenerateFeedback.exporter_class = FeedbackPage
+# Students find it in the exchange whatever they have called their notebooks.
+c.ExchangeFactory.release_feedback = ReleaseFeedback
 
 # Formgrader offers the rubric's lines and earlier comments.
 c.HTMLExporter.merge(BY_HAND)

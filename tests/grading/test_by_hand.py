@@ -1,6 +1,7 @@
 """What Formgrader offers whoever marks by hand: the rubric's lines and earlier comments, all of it escaped."""
 
 import shutil
+from datetime import datetime, timedelta
 
 import nbformat
 import pytest
@@ -106,6 +107,26 @@ def test_comments_on_the_same_answer_are_offered_the_commonest_first_with_the_po
     assert offered(course, "carl") == {
         "essay": [Line(1, "Too short.", 2)],
         "code": [Line(None, "A longer name, please.", 1)],
+    }
+
+
+def test_the_page_says_who_was_late_and_what_it_costs(course):
+    assert not page(course).select(".alert")
+    with pipeline.open_course(course, own_exchange=False) as api, api.gradebook as gradebook:
+        gradebook.update_or_create_assignment("tiny", duedate=datetime(2030, 5, 1))
+        gradebook.update_or_create_submission("tiny", "ada", timestamp=datetime(2030, 5, 2, 3))
+        gradebook.find_grade("essay", "tiny", "tiny", "ada").manual_score = 3
+        gradebook.find_submission_notebook("tiny", "tiny", "ada").late_submission_penalty = 1.5
+        gradebook.find_submission("tiny", "bob").extension = timedelta(days=1)
+        gradebook.db.commit()
+    told = {
+        student: [part.text for part in page(course, student).select(".alert")] for student in ("ada", "bob", "carl")
+    }
+    end = " The points on this page, and in Formgrader's tables, are without that."
+    assert told == {
+        "ada": [f"1 day 3 hours late, 1.5 points less.{end}"],
+        "bob": [f"Extension of 1 day.{end}"],
+        "carl": [],
     }
 
 

@@ -285,13 +285,46 @@ def test_the_report_and_the_export_name_late_work_extensions_and_penalties(cours
     assert points == {"<i>dan": "4", "ann": "5", "bob": "3", "cal": "4", "zoe": ""}  # an extension is no 0
 
 
+def test_of_points_that_a_person_gives_later_a_share_is_lost_too(course, tmp_path):
+    settings(course, "c.LatePenalty.per_day = '10%'")
+    set_due(course)
+    arrives(course, "ann", timedelta(hours=-1), passes=2)
+    arrives(course, "bob", timedelta(hours=1), passes=2)
+    instructor.grade_class(course, "tiny")
+    assert (score(course, "ann"), score(course, "bob")) == pytest.approx((4, 3.6))
+
+    def by_hand(points):
+        with opened(course) as api, api.gradebook as gradebook:
+            for student in ("ann", "bob"):
+                gradebook.find_grade("test-value", "tiny", "tiny", student).manual_score = points
+            gradebook.db.commit()
+
+    def exported():
+        told = instructor.export_grades(course, "moodle", (), tmp_path / "moodle.csv", None)
+        with (tmp_path / "moodle.csv").open(newline="") as file:
+            return {row["username"]: row["tiny"] for row in csv.DictReader(file)}, told
+
+    by_hand(1)
+    points, told = exported()
+    assert points == {"ann": "5", "bob": "4.5"}
+    assert "bob loses 0.5 points for being late, and not 0.4." in told
+    by_hand(0.5)
+    assert '<td>bob</td><td class="number">4.05</td>' in instructor.write_report(course, "tiny").read_text("utf-8")
+    by_hand(1)
+    with opened(course) as api:
+        pages = dict(pipeline.feedback(api, "tiny", progress=False))
+    assert "Score: 4.5 / 5.0" in pages["bob"].read_text("utf-8")
+    assert "Score: 5.0 / 5.0" in pages["ann"].read_text("utf-8")
+    assert not [line for line in exported()[1] if "loses" in line]
+
+
 def test_what_cannot_be_is_told_and_changes_nothing(course):
     with opened(course) as api, api.gradebook as gradebook:
         gradebook.add_student("ada")
     with complains(GradingFailed, "no due date", "course due tiny"):
         extend(course, "ada", days=1)
     set_due(course)
-    with complains(GradingFailed, "adda", "db student list"):
+    with complains(GradingFailed, "adda", "db student list", "db student import"):
         extend(course, "ada", "adda", days=1)
     with opened(course) as api, complains(GradingFailed, "ps9", "course generate ps9"):
         changes.set_due(api, "ps9", "none")

@@ -14,7 +14,7 @@ from ..batch import pipeline
 from ..batch.bookkeeping import score
 from ..batch.submissions import Batch
 from ..deadlines.changes import check_deadlines
-from ..deadlines.lateness import lateness
+from ..deadlines.lateness import lateness, renew_late
 from ..platforms.collect import Taken, take_download
 from ..platforms.give_back import write_feedback
 from ..reports.item_analysis import class_results, doubts
@@ -80,6 +80,7 @@ def write_report(course: Path, assignment: str, file: Path | None = None) -> Pat
 
     with pipeline.open_course(course, own_exchange=False) as api:
         file = file or course / "results" / f"{assignment}.html"
+        renew_late(api, assignment)
         write_page(class_results(Batch(api, assignment)), file)
     return file
 
@@ -111,13 +112,17 @@ def export_grades(course: Path, system: str, assignments: tuple[str, ...], file:
     from ..platforms.export import FORMATS
 
     settings = {"to": str(file), "assignment": list(assignments)} | ({"roster": roster} if roster else {})
-    with pipeline.open_course(course, own_exchange=False) as api, api.gradebook as gradebook:
-        plugin = FORMATS[system](parent=api, **settings)
-        plugin.export(gradebook)
-        names = assignments or [assignment.name for assignment in gradebook.assignments]
-        told = [f"{shown(file)}: {', '.join(names)}, to be imported in {system.capitalize()}.", *plugin.remarks]
-        for name in names:
-            told += _not_final(api, gradebook, name)
+    with pipeline.open_course(course, own_exchange=False) as api:
+        with api.gradebook as gradebook:
+            names = assignments or [assignment.name for assignment in gradebook.assignments]
+        renewed = [sentence for name in names for sentence in renew_late(api, name)]
+        with api.gradebook as gradebook:
+            plugin = FORMATS[system](parent=api, **settings)
+            plugin.export(gradebook)
+            told = [f"{shown(file)}: {', '.join(names)}, to be imported in {system.capitalize()}."]
+            told += [*plugin.remarks, *renewed]
+            for name in names:
+                told += _not_final(api, gradebook, name)
     return told
 
 

@@ -68,7 +68,7 @@ def extend(api: NbGraderAPI, assignment: str, students: Collection[str], by: tim
     if strange := sorted(set(students) - known):
         raise GradingFailed(
             f"Nobody got an extension, as the gradebook does not have {', '.join(strange)}: check the names (nbgrader "
-            "db student list)."
+            "db student list), or enter who is new (nbgrader db student import students.csv)."
         )
     try:
         until = due + by if due else None

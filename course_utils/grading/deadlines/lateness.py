@@ -57,6 +57,19 @@ def renew(api: NbGraderAPI, assignment: str, students: Iterable[str]) -> list[st
     return says
 
 
+def renew_late(api: NbGraderAPI, assignment: str) -> list[str]:
+    """Do so for those who were late, and not for an assignment that the gradebook does not have.
+
+    A person may have given points since they were graded, of which a share is lost, too.
+    """
+    with api.gradebook as gradebook:
+        there = {known.name: known for known in gradebook.assignments if known.duedate}
+        late = (
+            {s.student.id for s in there[assignment].submissions if s.total_seconds_late} if assignment in there else ()
+        )
+    return renew(api, assignment, late)
+
+
 def _cost(api: NbGraderAPI, assignment: str, student: str) -> float:
     with api.gradebook as gradebook:
         return lateness(gradebook.find_submission(assignment, student)).penalty

@@ -1,5 +1,7 @@
 """Marking by hand in Formgrader: answers offer the lines of a rubric, and the comments that they got before.
 
+On top stands what being late costs, which Formgrader does not tell.
+
 Formgrader's page is an nbconvert template; `by_hand.html.j2` adds to it, and fills the page's own fields.
 """
 
@@ -17,6 +19,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import is_grade, is_solution, is_task
 
 from ...errors import GradingFailed
+from ..deadlines.lateness import lateness
 
 FOLDER = "rubrics"  # in the course's: ps1.toml and others
 _MOST = 20  # earlier comments that are offered for one answer
@@ -103,6 +106,8 @@ class OfferComments(Preprocessor):
         rubric, resources["offers_problem"] = {}, ""
         with Gradebook(course.db_url, course.course_id) as gradebook:
             earlier = earlier_comments(gradebook, assignment, resources["notebook_id"], resources["submission_id"])
+            submission = gradebook.find_submission_notebook_by_id(resources["submission_id"]).assignment
+            resources["lateness"] = lateness(submission).says()
             notebooks = gradebook.find_assignment(assignment).notebooks
             answers = {cell.name for known in notebooks for cell in (*known.solution_cells, *known.task_cells)}
         try:
